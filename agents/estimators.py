@@ -1,0 +1,113 @@
+"""The arithmetic of policy gradients on text: plain functions of tensors.
+
+Rows are episodes, columns are *the policy's* tokens in the order it chose them: a user's tokens
+between two turns are left out before anything here sees them, so credit flows across turns as
+if they were not there. `mask` is True where a token exists; rows are padded on the right, and
+what stands in the padding never matters.
+
+B episodes, T policy tokens at most.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the True entries of `mask`; a scalar tensor."""
+    return torch.where(mask, x, 0).sum() / mask.sum()
+
+
+def masked_var(x: Tensor, mask: Tensor) -> Tensor:
+    """Variance (biased, divided by n) over the True entries of `mask`."""
+    return masked_mean((x - masked_mean(x, mask)) ** 2, mask)
+
+
+def whiten(x: Tensor, mask: Tensor, epsilon: float = 1e-8) -> Tensor:
+    """Shifted and scaled to masked mean 0 and masked variance 1; zero in the padding."""
+    return torch.where(mask, (x - masked_mean(x, mask)) / (masked_var(x, mask) + epsilon).sqrt(), 0)
+
+
+def gae(
+    rewards: Tensor,
+    values: Tensor,
+    mask: Tensor,
+    gamma: float = 1.0,
+    lam: float = 0.95,
+    bootstrap: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Generalised advantage estimation (Schulman et al. 2016, eq. 16), on ragged rows.
+
+    Args:
+        rewards: (B, T); rewards[t] is paid for token t.
+        values: (B, T); values[t] is V of the state *before* token t.
+        mask: (B, T) bool, True for tokens that exist, contiguous from the left.
+        bootstrap: (B,) the value of the state after the last token, where a limit from outside
+            truncated the episode. An ending that was scored has none: None means zeros.
+
+    Returns:
+        advantages and returns (advantages + values), both (B, T) and zero in the padding.
+    """
+    batch, steps = rewards.shape
+    rewards, values = torch.where(mask, rewards, 0), torch.where(mask, values, 0)
+    after = torch.zeros(batch, dtype=values.dtype, device=values.device) if bootstrap is None else bootstrap
+    advantage = torch.zeros_like(after)
+    advantages = torch.zeros_like(values)
+    for t in reversed(range(steps)):
+        delta = rewards[:, t] + gamma * after - values[:, t]
+        # Where the row has no token t, the state carries on unchanged to the token before it.
+        advantage = torch.where(mask[:, t], delta + gamma * lam * advantage, advantage)
+        after = torch.where(mask[:, t], values[:, t], after)
+        advantages[:, t] = advantage
+    advantages = torch.where(mask, advantages, 0)
+    return advantages, torch.where(mask, advantages + values, 0)
+
+
+def policy_loss(logprobs: Tensor, old_logprobs: Tensor, advantages: Tensor, clip_ratio: float) -> Tensor:
+    """Clipped surrogate a token (Schulman et al. 2017, eq. 7), to be minimised; same shape as the inputs."""
+    ratio = torch.exp(logprobs - old_logprobs)
+    clipped = ratio.clamp(1 - clip_ratio, 1 + clip_ratio)
+    return -torch.minimum(ratio * advantages, clipped * advantages)
+
+
+def value_loss(values: Tensor, old_values: Tensor, returns: Tensor, clip_value: float) -> Tensor:
+    """Half squared error a token, the larger of clipped and not (as in the reference PPO)."""
+    clipped = old_values + (values - old_values).clamp(-clip_value, clip_value)
+    return 0.5 * torch.maximum((values - returns) ** 2, (clipped - returns) ** 2)
+
+
+def kl_k1(logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
+    """log π − log π_ref of sampled tokens: unbiased, may be negative (Schulman 2020)."""
+    return logprobs - ref_logprobs
+
+
+def kl_k3(logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
+    """r − 1 − log r with r = π_ref/π: unbiased and never negative (Schulman 2020)."""
+    log_ratio = ref_logprobs - logprobs
+    return torch.expm1(log_ratio) - log_ratio
+
+
+def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> float:
+    """1 − Var(returns − values) / Var(returns); 0 where returns do not vary."""
+    total = masked_var(returns, mask)
+    return float(1 - masked_var(returns - values, mask) / total) if total > 0 else 0.0
+
+
+class AdaptiveKL:
+    """Proportional control of the KL coefficient (Ziegler et al. 2019, section 2.2).
+
+    Args:
+        coef: the coefficient to start from, in reward units a nat.
+        target: nats an episode to hold; None keeps the coefficient as it is.
+        horizon: episodes over which the coefficient may change by a factor of about e^0.2.
+    """
+
+    def __init__(self, coef: float, target: float | None, horizon: int) -> None:
+        self.coef, self.target, self.horizon = coef, target, horizon
+
+    def update(self, kl: float, episodes: int) -> None:
+        """`kl`: mean nats an episode; `episodes`: how many it was measured on."""
+        if self.target is not None:
+            error = min(max(kl / self.target - 1, -0.2), 0.2)
+            self.coef *= 1 + error * episodes / self.horizon

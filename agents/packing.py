@@ -1,0 +1,115 @@
+"""Conversations that share a prompt, packed so that the prompt is computed once.
+
+A row holds one prompt and several continuations behind it; a continuation sees the prompt and
+itself, never its siblings, and its positions go on where the prompt's end. What a model says
+about each token is therefore what it would say were the conversation alone in a batch of one.
+
+    row:        p p p p | a a a | b b b b | pad
+    positions:  0 1 2 3 | 4 5 6 | 4 5 6 7 | 0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One conversation in tokens."""
+
+    prompt: Sequence[int]  # what stood before the policy's first token; never empty
+    continuation: Sequence[int]  # everything after it, other people's turns included
+    chosen: Sequence[bool]  # same length; True where the policy chose the token
+
+    @property
+    def num_chosen(self) -> int:
+        return sum(self.chosen)
+
+
+class Packed(NamedTuple):
+    """R rows of L tokens holding N tokens that the policy chose, in the order of the episodes."""
+
+    tokens: Tensor  # (R, L) int64, padded with 0
+    position_ids: Tensor  # (R, L) int64
+    mask: Tensor | None  # (R, 1, L, L) bool, True = may look; None where causal is enough
+    source: Tensor  # (N,) int64, index into R·L of the position whose output predicts the token
+    target: Tensor  # (N,) int64, the token
+    episode: Tensor  # (N,) int64, which episode it belongs to
+    step: Tensor  # (N,) int64, how manieth policy token of its episode it is
+
+    def to(self, device: torch.device | str) -> Packed:
+        return Packed(*(None if x is None else x.to(device) for x in self))
+
+
+def pack(episodes: Sequence[Episode], row_tokens: int = 512) -> Packed:
+    """Packs episodes; neighbours with the same prompt share a row of at most `row_tokens` tokens.
+
+    An episode that is longer than that has a row of its own.
+    """
+    rows: list[list[int]] = []
+    used = 0
+    for i, episode in enumerate(episodes):
+        length = len(episode.continuation)
+        same = bool(rows) and list(episodes[rows[-1][0]].prompt) == list(episode.prompt)
+        if same and used + length <= row_tokens:
+            rows[-1].append(i)
+            used += length
+        else:
+            rows.append([i])
+            used = len(episode.prompt) + length
+    width = max(len(episodes[r[0]].prompt) + sum(len(episodes[i].continuation) for i in r) for r in rows)
+    tokens = np.zeros((len(rows), width), dtype=np.int64)
+    positions = np.zeros((len(rows), width), dtype=np.int64)
+    branch = np.full((len(rows), width), -1, dtype=np.int64)  # 0 prompt, 1.. continuations, -1 padding
+    found: list[np.ndarray] = [np.zeros((4, 0), dtype=np.int64)]
+    for row, members in enumerate(rows):
+        prompt = np.asarray(episodes[members[0]].prompt)
+        p = len(prompt)
+        tokens[row, :p], positions[row, :p], branch[row, :p] = prompt, np.arange(p), 0
+        start = p
+        for b, i in enumerate(members, start=1):
+            ids = np.asarray(episodes[i].continuation, dtype=np.int64)
+            end = start + len(ids)
+            tokens[row, start:end] = ids
+            positions[row, start:end] = np.arange(p, p + len(ids))
+            branch[row, start:end] = b
+            offsets = np.flatnonzero(np.asarray(episodes[i].chosen, dtype=bool))
+            before = np.where(offsets == 0, p - 1, start + offsets - 1)
+            found.append(
+                np.stack([row * width + before, ids[offsets], np.full(len(offsets), i), np.arange(len(offsets))])
+            )
+            start = end
+    source, target, episode_index, step = (torch.from_numpy(x) for x in np.concatenate(found, axis=1))
+    order = torch.argsort(episode_index, stable=True)
+    return Packed(
+        torch.from_numpy(tokens),
+        torch.from_numpy(positions),
+        _tree_mask(branch) if any(len(r) > 1 for r in rows) else None,
+        source[order],
+        target[order],
+        episode_index[order],
+        step[order],
+    )
+
+
+def _tree_mask(branch: np.ndarray) -> Tensor:
+    """(R, 1, L, L): earlier tokens of the prompt and of the same continuation; padding sees itself."""
+    b = torch.from_numpy(branch)
+    causal = torch.ones(b.shape[1], b.shape[1], dtype=torch.bool).tril()
+    return (causal & ((b[:, :, None] == b[:, None, :]) | (b[:, None, :] == 0)))[:, None]
+
+
+def to_rows(values: Tensor, packed: Packed, num_episodes: int) -> tuple[Tensor, Tensor]:
+    """(N,) values of policy tokens -> (B, T) rows and their bool mask, padded on the right with zeros."""
+    steps = int(packed.step.max()) + 1 if len(packed.step) else 0
+    rows = torch.zeros(num_episodes, steps, dtype=values.dtype, device=values.device)
+    mask = torch.zeros(num_episodes, steps, dtype=torch.bool, device=values.device)
+    rows[packed.episode, packed.step] = values
+    mask[packed.episode, packed.step] = True
+    return rows, mask

@@ -1,0 +1,132 @@
+"""What a run shows a person: a learning curve, and the same prompts answered before and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textgym.files import replacing, write_text
+
+from .evaluate import Evaluation
+
+
+def draw_curve(rows: list[dict[str, Any]], path: str | Path, title: str) -> None:
+    """Learned score, gold score and KL over updates; bands are one standard deviation over prompts.
+
+    Squares are evaluations on held-out prompts with their 95% intervals. Legible without colour.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        print("matplotlib is not installed: no curve drawn (pip install 'textgym[train]')")
+        return
+    training = [r for r in rows if "evaluation" not in r]
+    held_out = [r for r in rows if "evaluation" in r]
+    if not training:
+        return
+    panels = [("score", "learned score"), ("gold", "gold score"), ("kl", "KL to the start (nats)")]
+    panels = [p for p in panels if training[0][p[0]] == training[0][p[0]]]  # nan: the task has no judge
+    figure = Figure(figsize=(4 * len(panels), 3.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    updates = [r["update"] for r in training]
+    for axis, (name, label) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        mean = [r[name] for r in training]
+        spread = [r[f"{name}_spread"] for r in training]
+        low, high = ([m + s * d for m, d in zip(mean, spread, strict=True)] for s in (-1, 1))
+        axis.fill_between(updates, low, high, color="0.85", label="± 1 sd over prompts")
+        axis.plot(updates, mean, color="black", linewidth=1.4, label="training batch")
+        if name in ("score", "gold") and held_out:
+            axis.errorbar(
+                [r["update"] for r in held_out],
+                [r["evaluation"][name] for r in held_out],
+                yerr=[r["evaluation"][f"{name}_ci95"] for r in held_out],
+                fmt="s",
+                color="tab:blue",
+                markersize=4,
+                capsize=2,
+                label="held-out prompts",
+            )
+        axis.set_xlabel("update")
+        axis.set_title(label, fontsize=10)
+        axis.grid(alpha=0.3)
+        if name == "gold":
+            axis.set_ylim(0, 1)
+    figure.axes[0].legend(fontsize=7, loc="lower right")
+    figure.suptitle(title, fontsize=10)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130)
+
+
+def _pairs(before: Evaluation, after: Evaluation, n: int) -> list[tuple[str, str, str, float, float]]:
+    """(prompt, conversation before, after, gold before, after) of the first n prompts."""
+    a, b = before.rollouts[0], after.rollouts[0]
+    found = []
+    for i in range(min(n, len(a.messages))):
+        first = next(k for k, m in enumerate(a.messages[i]) if m["role"] == "assistant")
+        prompt = "\n".join(m["content"] for m in a.messages[i][:first])
+        said = [
+            "\n".join(
+                m["content"] if len(r.messages[i]) <= first + 1 else f"{m['role']}: {m['content']}"
+                for m in r.messages[i][first:]
+            )
+            for r in (a, b)
+        ]
+        found.append((prompt, said[0], said[1], float(a.gold[i]), float(b.gold[i])))
+    return found
+
+
+def write_samples(before: Evaluation, after: Evaluation, path: str | Path, n: int) -> None:
+    lines = ["# The same held-out prompts before and after training", ""]
+    for prompt, old, new, gold_old, gold_new in _pairs(before, after, n):
+        lines += ["**Prompt**", "", _quote(prompt), ""]
+        lines += [
+            f"**Before**{_gold(gold_old)}",
+            "",
+            _quote(old),
+            "",
+            f"**After**{_gold(gold_new)}",
+            "",
+            _quote(new),
+            "",
+            "---",
+            "",
+        ]
+    write_text(path, "\n".join(lines))
+
+
+def show_samples(before: Evaluation, after: Evaluation, n: int) -> None:
+    """A table in the terminal, and the means with their intervals."""
+    try:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+    except ImportError:
+        print("rich is not installed: no tables (pip install 'textgym[train]')")
+        return
+    console = Console()
+    table = Table(title="The same held-out prompts before and after", show_lines=True)
+    for column in ("prompt", "before", "after"):
+        table.add_column(column, ratio=1)
+    for prompt, old, new, gold_old, gold_new in _pairs(before, after, n):
+        table.add_row(Text(prompt), Text(f"{old}\n{_gold(gold_old)}"), Text(f"{new}\n{_gold(gold_new)}"))
+    console.print(table)
+    means = Table(title=f"Means over {after.num_prompts} held-out prompts (± 95%)")
+    for column in ("", "before", "after"):
+        means.add_column(column, justify="left" if not column else "right")
+    for name, value in after.means.items():
+        if value == value:
+            means.add_row(
+                name,
+                f"{before.means[name]:.3f} ± {before.intervals[name]:.3f}",
+                f"{value:.3f} ± {after.intervals[name]:.3f}",
+            )
+    console.print(means)
+
+
+def _gold(value: float) -> str:
+    return "" if value != value else f" (gold {value:.2f})"
+
+
+def _quote(text: str) -> str:
+    return "\n".join("> " + line for line in text.splitlines() or [""])

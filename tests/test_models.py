@@ -1,0 +1,154 @@
+"""Language models: sampling agrees with a plain forward pass, packing with single rows, text never with control."""
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from textgym.agents.packing import Episode, pack, to_rows
+from textgym.agents.policy import ActorCritic
+from textgym.models.generate import generate
+from textgym.models.language_model import load_language_model, require_fit, turn_off_dropout
+
+VOCABULARY = 60
+SMALL = {"vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+SHAPES = {
+    "llama": lambda: LlamaForCausalLM(LlamaConfig(**SMALL, num_attention_heads=4, num_key_value_heads=2)),
+    "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**SMALL, num_attention_heads=4, num_key_value_heads=2)),
+    "gpt2": lambda: GPT2LMHeadModel(
+        GPT2Config(vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, bos_token_id=1, eos_token_id=1)
+    ),
+    "gptneox": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(**SMALL, num_attention_heads=4)),
+}
+PROMPTS = [[5, 6, 7, 8, 9, 10, 11], [12], [13, 14, 15]]
+
+
+@pytest.fixture(params=SHAPES)
+def model(request):
+    torch.manual_seed(0)
+    made = SHAPES[request.param]()
+    with torch.no_grad():  # far from uniform, so that mistakes show
+        for parameter in made.parameters():
+            parameter.mul_(3)
+    turn_off_dropout(made)
+    return made.eval()
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_sampled_logprobs_equal_a_fresh_forward_pass(model, temperature):
+    forbidden = torch.zeros(VOCABULARY, dtype=torch.bool)
+    forbidden[[3, 4]] = True
+
+    def sample(end_of_turn):
+        return generate(
+            model,
+            PROMPTS,
+            max_new_tokens=12,
+            end_of_turn=end_of_turn,
+            forbidden=forbidden,
+            samples_per_prompt=4,
+            temperature=temperature,
+            generator=torch.Generator().manual_seed(0),
+        )
+
+    end_of_turn = sample(-1).tokens[0][5]  # a token that this model is going to say
+    said = sample(end_of_turn)
+    assert len(said.tokens) == 12
+    assert len({len(t) for t in said.tokens}) > 1, "rows of different lengths are the point"
+    for i, (tokens, logprobs) in enumerate(zip(said.tokens, said.logprobs, strict=True)):
+        prompt = PROMPTS[i // 4]
+        logits = model(torch.tensor([prompt + tokens])).logits[0, len(prompt) - 1 : -1].float()
+        expected = (logits.masked_fill(forbidden, -torch.inf) / temperature).log_softmax(-1)
+        found = expected.gather(1, torch.tensor(tokens)[:, None]).squeeze(1)
+        assert torch.allclose(found, torch.tensor(logprobs), atol=2e-5)
+        assert not {3, 4} & set(tokens)
+        assert end_of_turn not in tokens[:-1]
+
+
+def test_greedy_is_the_argmax_and_sampling_follows_its_generator(model):
+    greedy = generate(model, PROMPTS, max_new_tokens=5, end_of_turn=2, temperature=0)
+    for prompt, tokens in zip(PROMPTS, greedy.tokens, strict=True):
+        context = list(prompt)
+        for token in tokens:
+            assert token == model(torch.tensor([context])).logits[0, -1].argmax().item()
+            context.append(token)
+    runs = [
+        generate(model, PROMPTS, max_new_tokens=8, end_of_turn=2, generator=torch.Generator().manual_seed(s)).tokens
+        for s in (1, 1, 2)
+    ]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_sampling_has_the_model_s_frequencies():
+    torch.manual_seed(0)
+    model = SHAPES["llama"]().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+        expected = model(torch.tensor([[5, 6]])).logits[0, -1].softmax(-1)
+    n = 20_000
+    said = generate(
+        model,
+        [[5, 6]],
+        max_new_tokens=1,
+        end_of_turn=2,
+        samples_per_prompt=n,
+        generator=torch.Generator().manual_seed(0),
+    )
+    counts = torch.bincount(torch.tensor([t[0] for t in said.tokens]), minlength=VOCABULARY) / n
+    assert (counts - expected).abs().max() < 5 * (0.25 / n) ** 0.5
+
+
+def test_packed_statistics_equal_single_rows(model):
+    episodes = [
+        Episode([1, 2, 3], [4, 5, 6], [True, True, True]),
+        Episode([1, 2, 3], [7, 8, 9, 10], [True, False, False, True]),  # a user's tokens between
+        Episode([1, 2, 3], [11, 2], [True, True]),
+        Episode([20, 21], [22, 23, 24, 25, 26], [True] * 5),
+    ]
+    policy = ActorCritic(model)
+    torch.nn.init.normal_(policy.value_head.weight)
+    with torch.no_grad():
+        statistics = policy(packed := pack(episodes))
+        logprobs, mask = to_rows(statistics.logprobs, packed, len(episodes))
+        values, _ = to_rows(statistics.values, packed, len(episodes))
+        assert mask.sum(1).tolist() == [3, 2, 2, 5]
+        for i, episode in enumerate(episodes):
+            alone = policy(one := pack([episode]))
+            assert one.mask is None
+            n = episode.num_chosen
+            assert torch.allclose(alone.logprobs, logprobs[i, :n], atol=1e-5)
+            assert torch.allclose(alone.values, values[i, :n], atol=1e-5)
+        together = policy(many := pack(episodes, row_tokens=1))  # a row each, padded
+        assert many.tokens.shape[0] == len(episodes)
+        assert torch.allclose(together.logprobs, statistics.logprobs, atol=1e-5)
+
+
+def test_bad_arguments_are_named(model):
+    with pytest.raises(ValueError, match="temperature"):
+        generate(model, PROMPTS, max_new_tokens=2, end_of_turn=2, temperature=-1)
+    with pytest.raises(ValueError, match="prompts"):
+        generate(model, [[]], max_new_tokens=2, end_of_turn=2)
+    with pytest.raises(ValueError, match="dtype"):
+        load_language_model(model, dtype="float8")
+    with pytest.raises(ValueError, match="no/such/folder"):
+        load_language_model("no/such/folder")
+    with pytest.raises(TypeError, match="policy"):
+        load_language_model(3)
+
+
+def test_a_tokenizer_that_does_not_fit_is_refused(model):
+    class Wide:
+        vocab_size = VOCABULARY + 1
+
+    with pytest.raises(ValueError, match=r"61 token ids.*vocabulary has 60"):
+        require_fit(model, Wide())
+
+
+def test_dropout_is_off_in_every_mode():
+    model = GPT2LMHeadModel(
+        GPT2Config(vocab_size=VOCABULARY, n_embd=32, n_layer=1, n_head=2, bos_token_id=1, eos_token_id=1)
+    )
+    load_language_model(model)
+    tokens = torch.tensor([[1, 2, 3]])
+    assert torch.equal(model.train()(tokens).logits, model.eval()(tokens).logits)
