@@ -41,24 +41,23 @@ class ActorCritic(nn.Module):
         """Statistics under the distribution that rollouts sample from (same temperature, same mask)."""
         hidden = trunk(self.model, packed.tokens, packed.position_ids, packed.mask)
         hidden = hidden.reshape(-1, hidden.shape[-1])[packed.source]
-        logprobs, entropy = token_logprobs(self.model, hidden, packed.target, self.forbidden, self.temperature)
+        log_all = log_distribution(self.model, hidden, self.forbidden, self.temperature)
+        logprobs = log_all.gather(1, packed.target[:, None]).squeeze(1)
+        entropy = -(log_all.exp() * log_all).sum(dim=-1)
         return TokenStatistics(logprobs, entropy, self.value_head(hidden).squeeze(-1).float())
 
 
-def token_logprobs(
-    model: Any, hidden: Tensor, target: Tensor, forbidden: Tensor | None, temperature: float
-) -> tuple[Tensor, Tensor]:
-    """(N, H) hidden states and (N,) tokens -> log-probabilities and entropies, (N,) float32 nats."""
+def log_distribution(model: Any, hidden: Tensor, forbidden: Tensor | None = None, temperature: float = 1.0) -> Tensor:
+    """(N, H) hidden states -> (N, V) float32 log-probabilities, nats."""
     logits = head(model, hidden)
     if forbidden is not None:
         logits = logits.masked_fill(forbidden, torch.finfo(logits.dtype).min)
-    log_all = torch.log_softmax(logits / temperature, dim=-1)
-    entropy = -(log_all.exp() * log_all).sum(dim=-1)
-    return log_all.gather(1, target[:, None]).squeeze(1), entropy
+    return torch.log_softmax(logits if temperature == 1.0 else logits / temperature, dim=-1)
 
 
 def reference_logprobs(model: Any, packed: Packed, forbidden: Tensor | None, temperature: float) -> Tensor:
     """(N,) float32 nats of the chosen tokens under a frozen language model."""
     hidden = trunk(model, packed.tokens, packed.position_ids, packed.mask)
     hidden = hidden.reshape(-1, hidden.shape[-1])[packed.source]
-    return token_logprobs(model, hidden, packed.target, forbidden, temperature)[0]
+    log_all = log_distribution(model, hidden, forbidden, temperature)
+    return log_all.gather(1, packed.target[:, None]).squeeze(1)

@@ -20,7 +20,6 @@ from textgym.models.tokenizer import ChatTokenizer
 from textgym.types import Message
 
 from .packing import Episode, pack
-from .policy import token_logprobs
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,9 @@ def tune(
             with arithmetic(device, config.dtype):
                 hidden = trunk(model, packed.tokens, packed.position_ids, packed.mask)
                 hidden = hidden.reshape(-1, hidden.shape[-1])[packed.source]
-                logprobs, _ = token_logprobs(model, hidden, packed.target, None, 1.0)
-            loss = -(logprobs * weight.to(device)).sum() / total_weight
+                logits = model.get_output_embeddings()(hidden)
+            nll = torch.nn.functional.cross_entropy(logits.float(), packed.target, reduction="none")
+            loss = (nll * weight.to(device)).sum() / total_weight
             loss.backward()
             total += loss.detach()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)

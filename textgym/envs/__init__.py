@@ -1,1 +1,1 @@
-"""See the modules."""
+"""The environments. See `ids.py` for the manuals, `episodes.py` for the rules."""

@@ -17,7 +17,8 @@ from textgym.types import Example, Judgement, Transcript
 class Task(Protocol):
     """Examples by index. Immutable after construction; `task[i]` is the same example every time."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def __len__(self) -> int: ...
 

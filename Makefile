@@ -1,0 +1,69 @@
+# make demo      train the embedded policy with PPO; ENV=textgym/Translate-v0 SEED=1 ARGS="--num-updates 20"
+# make test      all tests; ARGS="-k records" picks some
+# make lint      ruff and mypy
+# make assets    build the embedded tokenizer, policy and reward models again (about an hour)
+#
+# Each makes .venv and installs first, and again when pyproject.toml or constraints.txt change. PYTHON=… picks an
+# interpreter. The plain commands stand in the README.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# Only from the command line: a shell may hold an ENV of its own.
+ifneq ($(origin ENV),command line)
+ENV := textgym/Summarize-v0
+endif
+ifneq ($(origin SEED),command line)
+SEED := 0
+endif
+ifneq ($(origin ARGS),command line)
+ARGS :=
+endif
+ifneq ($(origin PYTHON),command line)
+PYTHON :=
+endif
+
+.PHONY: demo test lint format assets install clean
+
+demo: $(INSTALLED)
+	$(BIN)/python -m textgym.cli train ppo --env $(ENV) --seed $(SEED) $(ARGS)
+
+# Two processes of one thread each: what two cores can carry, and no more memory than that.
+test: $(INSTALLED)
+	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+format: $(INSTALLED)
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+assets: $(INSTALLED)
+	$(BIN)/python -m agents assets $(ARGS)
+
+install: $(INSTALLED)
+
+# A .venv whose interpreter is gone (a moved folder, an upgraded Python) is made anew.
+$(INSTALLED): pyproject.toml constraints.txt
+	@if ! $(BIN)/python -c '' 2>/dev/null; then \
+	    found=''; \
+	    for python in $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python); do \
+	        if "$$python" -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	        then found="$$python"; break; fi; \
+	    done; \
+	    if [ -z "$$found" ]; then \
+	        echo "textgym needs Python 3.11, 3.12 or 3.13 with the venv module on PATH (tried: $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python); python3 is $$(python3 -V 2>&1 || true)). Name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "making $(VENV) with $$("$$found" -V)"; \
+	    "$$found" -m venv --clear $(VENV); \
+	fi
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,73 @@
+"""The command line: what it prints, and its exit codes. In this process, so that it stays quick."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from textgym import ENV_IDS
+from textgym.cli import main, run_safely
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def test_list_names_every_id(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    printed = capsys.readouterr().out
+    for env_id in ENV_IDS:
+        assert printed.count(env_id) == 2  # in the table, and before its manual's first line
+
+
+def test_sample_prints_prompts_and_references(capsys: pytest.CaptureFixture[str]) -> None:
+    for env_id in ENV_IDS:
+        assert main(["sample", "--env", env_id, "--n", "2", "--split", "validation"]) == 0
+        printed = capsys.readouterr().out
+        assert printed.count("user: ") >= 2
+        assert printed.count("reference 1: ") == 2
+    own = {"path": str(EXAMPLES / "own_news.jsonl"), "columns": {"prompt": "story", "reference": "short"}}
+    assert main(["sample", "--data", json.dumps(own), "--n", "100"]) == 0
+    assert capsys.readouterr().out.count("reference 1: ") == 8
+
+
+def test_doctor_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    assert "bfloat16 products" in printed
+    assert "cores" in printed
+
+
+def test_wrong_commands_and_arguments_have_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["smaple"], ["train"], ["train", "pop"]):
+        assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert "no command 'smaple', there are ['list'" in told.err
+    assert "no agent 'pop', there are ['ppo'" in told.err
+    for arguments in (["sample", "--evn", "x"], ["sample", "--n", "many"], ["train", "ppo", "--sede", "1"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+
+
+def test_errors_are_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["sample", "--env", "textgym/Essay-v0"], ["sample", "--split", "dev"], ["sample", "--n", "0"]):
+        assert main(arguments) == 1
+        told = capsys.readouterr().err
+        assert told.startswith("textgym: ValueError: ")
+        assert told.count("\n") == 1
+
+
+def test_ctrl_c_has_exit_code_130(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    assert run_safely(interrupted) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert main(["--version"]) == 0
+    assert main(["train", "--help"]) == 0
+    assert "textgym train ppo" in capsys.readouterr().out

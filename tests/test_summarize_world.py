@@ -1,0 +1,333 @@
+"""Laws of the embedded summarization world: its examples, its splits, its gold judge, its habits.
+
+`tests/data/summarize_pairs.jsonl` holds 80 events with one right and one wrong answer each, in free
+wording, by the author of the judge. The judge was mended after its first run on the first 40 (one of
+them misranked); the last 40 were written afterwards and ranked rightly at once. Its author knew the
+word lists, so this guards against regressions: it is no blind test.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from textgym.tasks.base import Judged
+from textgym.tasks.summarize import Event, SummarizeTask, Wish
+from textgym.tasks.summarize.damage import MARGINS, damages
+from textgym.tasks.summarize.judge import judge_text
+from textgym.tasks.summarize.kinds import KINDS
+from textgym.tasks.summarize.names import FIRST_NAMES, MONTHS, SURNAMES, TOWNS, WEEKDAYS, split_of
+from textgym.types import SPLITS, Example, Message, Transcript
+
+N = 300
+COMPONENTS = {"coverage", "faithfulness", "wish", "fluency", "brevity"}
+
+
+def answered(example: Example, text: str) -> Transcript:
+    return Transcript((*example.prompt, Message("assistant", text)), example.references, example.meta)
+
+
+def score(example: Example, text: str) -> float:
+    return judge_text(text, example.meta, example.prompt[-1].content).score
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["full", "simple"])
+def task(request: pytest.FixtureRequest) -> SummarizeTask:
+    return SummarizeTask("test", simple=request.param)
+
+
+# --- examples ---------------------------------------------------------------------------------
+
+
+def test_contract(task: SummarizeTask) -> None:
+    assert isinstance(task, Judged)
+    assert task.name == "summarize"
+    assert [len(SummarizeTask(split)) for split in SPLITS] == [1_000_000, 10_000, 10_000]
+    for index in (-1, len(task), 10**9):
+        with pytest.raises(IndexError, match="index must be"):
+            task[index]
+    with pytest.raises(ValueError, match="split must be one of"):
+        SummarizeTask("dev")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="data_seed must be"):
+        SummarizeTask(data_seed=-1)
+
+
+def test_an_example_depends_on_seed_split_and_index_alone() -> None:
+    task = SummarizeTask(data_seed=3)
+    backwards = [task[i] for i in reversed(range(30))]
+    assert backwards[::-1] == [SummarizeTask(data_seed=3)[i] for i in range(30)]
+    assert task[5] != SummarizeTask(data_seed=4)[5]
+    assert task[5] != SummarizeTask("test", data_seed=3)[5]
+    assert task[np.int64(5)] == task[5]
+
+
+def test_examples_do_not_depend_on_the_hash_seed() -> None:
+    code = (
+        "from textgym.tasks.summarize import SummarizeTask; import zlib, numpy as np;"
+        "from textgym.types import Transcript;"
+        "t = SummarizeTask(); es = [t[i] for i in range(60)];"
+        "js = [t.judge(Transcript((*e.prompt, ('assistant', e.references[0])), (), e.meta)) for e in es];"
+        "hs = [t.answer(Transcript(e.prompt, (), e.meta), np.random.default_rng(0), habits=True) for e in es];"
+        "print(zlib.crc32(repr((es, js, hs)).encode()))"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("0", "1")
+    }
+    assert len(seen) == 1
+
+
+def test_meta_is_a_plain_value(task: SummarizeTask) -> None:
+    event = task[0].meta
+    assert copy.deepcopy(event) == event == pickle.loads(pickle.dumps(event))
+    assert hash(event) == hash(copy.deepcopy(event))
+    with pytest.raises(AttributeError):
+        event.amount = 3
+
+
+def test_splits_are_disjoint_by_their_key() -> None:
+    """Prompts reveal surname and town; the pair alone decides the split, for every data seed."""
+    for split in SPLITS:
+        for seed in (0, 7):
+            task = SummarizeTask(split, data_seed=seed)
+            for i in range(150):
+                event, text = task[i].meta, task[i].prompt[0].content
+                assert split_of(event.last, event.town) == split
+                assert event.last in text
+                assert event.town in text
+    assert {split_of(surname, town) for surname in SURNAMES for town in TOWNS} == set(SPLITS)
+
+
+def test_lengths(task: SummarizeTask) -> None:
+    low, high = (20, 50) if task.simple else (60, 110)
+    for i in range(N):
+        example = task[i]
+        assert low <= len(example.prompt[0].content.split()) <= high
+        assert 1 <= len(example.references) <= 4
+        assert len(set(example.references)) == len(example.references)
+        assert all(5 <= len(reference.split()) <= 40 for reference in example.references)
+        assert task.simple <= (not example.meta.wishes and not example.meta.other_names)
+
+
+def test_digressions_never_name_the_event(task: SummarizeTask) -> None:
+    for i in range(N):
+        event = task[i].meta
+        assert not {event.first, event.last, event.town, event.day} & set(event.other_names)
+        assert event.amount not in event.other_numbers
+
+
+def test_prose_is_tidy(task: SummarizeTask) -> None:
+    untidy = re.compile(
+        r"  | [.,;:]|\.\.|,,|%|\{|\[|\||\b(\w+) \1\b|\ba [aeio]\w|\ban [^aeiouh\W]|[.!?] [a-z]|^[a-z]|[^.?!)]$"
+    )
+    for i in range(N):
+        for text in (task[i].prompt[0].content, *task[i].references):
+            found = untidy.search(text)
+            assert not found or found.group().lower() in ("had had", "that that"), (found, text)
+            assert text.isascii() or set(text) - set(map(chr, range(128))) <= set("äöüßé")
+
+
+def test_prompts_are_varied() -> None:
+    """Names, days and numbers taken out, no prompt comes twice and no sentence in over 1% of them."""
+    task = SummarizeTask()
+    names = re.compile(rf"\b({'|'.join((*FIRST_NAMES, *SURNAMES, *TOWNS))})\b")
+    days = re.compile(rf"\b({'|'.join(WEEKDAYS)}|\d+ ({'|'.join(MONTHS)}))\b")
+    prompts, sentences = Counter(), Counter()
+    for i in range(2000):
+        text = re.sub(r"\d[\d,]*", "#", days.sub("D", names.sub("N", task[i].prompt[0].content)))
+        prompts[text] += 1
+        sentences.update(set(re.split(r"(?<=[.!?]) ", text)))
+    assert len(prompts) == 2000
+    # 2% here is six standard errors above 1%: the true shares, on 20,000 prompts, are below 1%
+    assert sentences.most_common(1)[0][1] / 2000 < 0.02
+    assert len({task[i].meta.kind for i in range(500)}) == len(KINDS) >= 12
+
+
+# --- the judge --------------------------------------------------------------------------------
+
+
+def test_references_and_answers_are_right(task: SummarizeTask) -> None:
+    rng = np.random.default_rng(0)
+    scores = []
+    for i in range(N):
+        example = task[i]
+        answers = [task.answer(answered(example, ""), rng) for _ in range(2)]
+        scores += [score(example, text) for text in (*example.references, *answers)]
+    assert np.mean(np.array(scores) >= 0.95) >= 0.995
+
+
+@pytest.mark.parametrize("name", MARGINS)
+def test_damage_costs(task: SummarizeTask, name: str) -> None:
+    rng = np.random.default_rng(1)
+    kept = []
+    for i in range(N):
+        example = task[i]
+        text = damages(task, i, rng).get(name)
+        if text is not None:
+            kept.append(score(example, example.references[0]) - score(example, text) >= MARGINS[name])
+    assert len(kept) > N / 2
+    assert np.mean(kept) >= 0.98  # 0.99 on 2,000 (see benchmarks); 300 are within two errors of that
+
+
+def test_free_wording_is_ranked() -> None:
+    right, wrong = [], []
+    for line in (Path(__file__).parent / "data" / "summarize_pairs.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        fields = {key: tuple(value) if isinstance(value, list) else value for key, value in row["meta"].items()}
+        event = Event(**{**fields, "wishes": tuple(Wish(**wish) for wish in row["meta"]["wishes"])})
+        right.append(judge_text(row["right"], event, row["prompt"]).score)
+        wrong.append(judge_text(row["wrong"], event, row["prompt"]).score)
+    ranked = np.array(right) > np.array(wrong)
+    assert ranked.mean() >= 0.95
+    assert np.mean(right) >= 0.9
+    assert np.mean(wrong) <= 0.4
+
+
+EVENT = Event(
+    kind="closure",
+    first="Tom",
+    last="Bauer",
+    female=False,
+    thing="bakery",
+    town="Lindau",
+    day="14 May",
+    amount=24,
+    reason="rent",
+    result="flats",
+    other_names=("Ella", "Roth"),
+    other_numbers=(31,),
+)
+GOOD = "Tom Bauer closed his bakery in Lindau on 14 May after 24 years because of high rent; flats will be built there."
+
+
+def judge(text: str, *wishes: Wish) -> float:
+    fields = {name: getattr(EVENT, name) for name in EVENT.__dataclass_fields__}
+    return judge_text(text, Event(**{**fields, "wishes": wishes}), "").score
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "After twenty-four years, the landlord's demands made Tom Bauer shut his Lindau bakery on May 14th, and the "
+        "building becomes apartments.",
+        "On the 14th of May the baker Tom Bauer gave up. His shop in Lindau had run for 24 years, but the lease became "
+        "too dear. Housing will take its place.",
+        "A bakery in Lindau that Tom Bauer had run for two dozen years was closed on 14 May. Rent was the reason. "
+        "It will be turned into flats.",
+    ],
+)
+def test_paraphrases_are_right(text: str) -> None:
+    assert judge(text) >= 0.85
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Bauer", "Roth"),
+        ("Bauer", "Zorkmann"),
+        ("Tom", "Ella"),
+        ("Lindau", "Ulm"),
+        ("14 May", "15 May"),
+        ("14 May", "14 June"),
+        ("14 May", "Friday"),
+        ("24", "42"),
+        ("24", "31"),
+        ("bakery", "cinema"),
+        ("closed", "opened"),
+        ("closed", "never closed"),
+        ("closed", "refused to close"),
+        ("high rent", "illness"),
+        ("will be built", "will not be built"),
+        ("flats will be built there", "a new tenant is wanted"),
+    ],
+)
+def test_a_changed_fact_costs_more_than_one_left_out(old: str, new: str) -> None:
+    assert judge(GOOD) >= 0.95
+    left_out = judge("Tom Bauer closed his bakery in Lindau on 14 May because of high rent; flats will be built there.")
+    assert judge(GOOD.replace(old, new)) <= left_out - 0.2
+
+
+@pytest.mark.parametrize(
+    ("wish", "met", "unmet"),
+    [
+        (Wish("sentences", 1), GOOD, GOOD.replace("; flats", ". Flats")),
+        (Wish("sentences", 2), GOOD.replace("; flats", ". Flats"), GOOD),
+        (Wish("words", 14), "Tom Bauer closed his bakery in Lindau because of high rent.", GOOD),
+        (Wish("about", "reason"), "Tom Bauer closed his bakery because the rent was too high.", GOOD),
+        (Wish("about", "amount"), "Tom Bauer's bakery closed after 24 years.", "Tom Bauer's bakery closed."),
+        (Wish("without", "names"), GOOD.replace("Tom Bauer", "The owner"), GOOD),
+        (Wish("without", "numbers"), "Tom Bauer closed his bakery in Lindau over rent; flats will be built.", GOOD),
+        (Wish("first", "day"), "On 14 May, " + GOOD.replace(" on 14 May", ""), GOOD),
+        (Wish("first", "town"), "In Lindau, " + GOOD.replace(" in Lindau", ""), GOOD),
+        (Wish("first", "reason"), "Because of high rent, " + GOOD.replace(" because of high rent", ""), GOOD),
+        (
+            Wish("first", "result"),
+            "Flats will be built: " + GOOD.replace("; flats will be built there", ""),
+            GOOD,
+        ),
+        (Wish("child"), GOOD.replace("; flats", ". Flats"), GOOD.replace("high rent", "an unaffordable lease")),
+    ],
+)
+def test_wishes(wish: Wish, met: str, unmet: str) -> None:
+    assert judge(met, wish) >= 0.9
+    assert judge(unmet, wish) <= judge(met, wish) - 0.2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "\x00\x07\x1b[31m",
+        "不" * 100_000,
+        "a" * 100_000,
+        "the " * 25_000,
+        "1," * 50_000,
+        "a-" * 50_000,
+        "(" * 100_000,
+        "twenty " * 14_000,
+        "²³ ¼ ١٢ 5th 1.2.3.4 12:30 0k ,",
+        "'s 's ' -",
+        "İstanbul ﬁ \ud800",
+        GOOD * 900,
+    ],
+)
+def test_hostile_text_is_judged_low_and_fast(task: SummarizeTask, text: str) -> None:
+    start = time.perf_counter()
+    judgement = task.judge(answered(task[0], text))
+    assert time.perf_counter() - start < 0.5
+    assert 0.0 <= judgement.score <= 0.2
+    assert judgement.components.keys() == COMPONENTS
+    assert all(0.0 <= value <= 1.0 for value in judgement.components.values())
+
+
+# --- habits -----------------------------------------------------------------------------------
+
+
+def test_habits_are_faulty_and_systematic() -> None:
+    """The mean gold is about a half, and two writers make mostly the same faults."""
+    task = SummarizeTask()
+    rng = np.random.default_rng(2)
+    first, second = np.array(
+        [[score(task[i], task.answer(answered(task[i], ""), rng, habits=True)) for _ in range(2)] for i in range(600)]
+    ).T
+    assert 0.45 <= first.mean() <= 0.6
+    assert np.corrcoef(first, second)[0, 1] >= 0.7
+    assert np.mean(first >= 0.95) <= 0.15

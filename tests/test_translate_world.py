@@ -1,0 +1,308 @@
+"""Laws of the translation world: splits, references, damage, free text, habits, hostile input."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from textgym.seeding import Draws
+from textgym.tasks.base import Judged
+from textgym.tasks.translate import TranslateTask, words
+from textgym.tasks.translate.damage import MARGINS, damages
+from textgym.tasks.translate.generate import key_of, split_of
+from textgym.tasks.translate.german import German, Style, write_references
+from textgym.tasks.translate.habits import HABITS, Habitual
+from textgym.tasks.translate.judge import COMPONENTS, judge_text
+from textgym.tasks.translate.meaning import Circumstance, Clause, Meaning, Phrase, Sentence
+from textgym.tasks.translate.morphology import english_number, make_adjective, make_noun, make_verb
+from textgym.tasks.translate.words import listed
+from textgym.types import SPLITS, Example, Message, Transcript
+
+N = 300
+
+
+def answered(example: Example, *responses: str) -> Transcript:
+    messages = (*example.prompt, *(Message("assistant", r) for r in responses))
+    return Transcript(messages, example.references, example.meta, num_prompt_messages=len(example.prompt))
+
+
+def score(meaning: Meaning, text: str) -> float:
+    return judge_text(text, meaning)[0]
+
+
+@pytest.fixture(scope="module")
+def train() -> TranslateTask:
+    return TranslateTask("train")
+
+
+def test_contract(train: TranslateTask) -> None:
+    assert isinstance(train, Judged)
+    assert train.name == "translate"
+    assert [len(TranslateTask(s)) for s in SPLITS] == [1_000_000, 10_000, 10_000]
+    with pytest.raises(ValueError, match="split"):
+        TranslateTask("dev")
+    for index in (-1, 1_000_000):
+        with pytest.raises(IndexError):
+            train[index]
+    example = train[7]
+    assert example == train[7] == TranslateTask("train")[7]
+    assert example != TranslateTask("train", data_seed=1)[7]
+    assert copy.deepcopy(example.meta) == example.meta == pickle.loads(pickle.dumps(example.meta))
+    assert len(example.prompt) == 1
+    assert 1 <= len(example.references) <= 8
+
+
+def test_examples_do_not_depend_on_the_hash_seed(train: TranslateTask) -> None:
+    code = (
+        "from textgym.tasks.translate import TranslateTask; t = TranslateTask('test', simple=False);"
+        "print([(t[i].prompt, t[i].references) for i in range(40)])"
+    )
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": s, "PYTHONPATH": ":".join(sys.path)},
+            capture_output=True,
+            text=True,
+        ).stdout
+        for s in ("1", "2")
+    }
+    assert len(runs) == 1
+    assert len(runs.pop()) > 1000
+
+
+@pytest.mark.parametrize("simple", [False, True])
+def test_splits_are_disjoint_for_any_data_seed(simple: bool) -> None:
+    prompts: dict[str, set[str]] = {}
+    for split, seed in zip(SPLITS, (3, 0, 5), strict=True):
+        task = TranslateTask(split, data_seed=seed, simple=simple)
+        examples = [task[i] for i in range(2000)]
+        assert all(split_of(*key_of(e.meta)) == SPLITS.index(split) for e in examples)
+        prompts[split] = {e.prompt[0].content for e in examples}
+    assert not prompts["train"] & prompts["test"]
+    assert not prompts["train"] & prompts["validation"]
+    assert not prompts["validation"] & prompts["test"]
+
+
+NAMES = {*words.MALE_NAMES, *words.FEMALE_NAMES, *words.SURNAMES, *words.CITIES}
+DATES = set(
+    listed(
+        "Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July "
+        "August September October November December"
+    )
+)
+NUMBERS = {english_number(n) for n in range(100)}
+
+
+def skeleton(prompt: str) -> str:
+    out = []
+    for word in re.findall(r"[A-Za-z'-]+|[\d:]+|[.,?!]", prompt):
+        bare = word.removesuffix("'s")
+        out.append(
+            "NAME"
+            if bare in NAMES
+            else "DATE"
+            if bare in DATES
+            else "NUM"
+            if word[0].isdigit() or word.lower() in NUMBERS
+            else word
+        )
+    return " ".join(out)
+
+
+def test_prompts_are_varied_and_plain_text(train: TranslateTask) -> None:
+    prompts = [train[i].prompt[0].content for i in range(6000)]
+    skeletons = Counter(map(skeleton, prompts))
+    assert len(skeletons) > 0.9 * len(prompts)
+    assert skeletons.most_common(1)[0][1] < 0.01 * len(prompts)
+    for p in prompts:
+        assert re.fullmatch(r"[A-Z][A-Za-z0-9 ,.'?!:-]+[.?!]", p), p
+        assert not re.search(r"\b(\w+) \1\b|\ba [aeio]|\ban [^aeiouh]|  ", p), p
+        assert len(p.split()) <= 30
+
+
+def test_references_are_german_and_right(train: TranslateTask) -> None:
+    for task in (train, TranslateTask("test", simple=True)):
+        for i in range(N):
+            meaning = task[i].meta
+            for reference in write_references(meaning, 30):
+                assert re.fullmatch(r"[A-ZÄÖÜ][A-Za-zÄÖÜäöüß0-9 ,.?:-]+[.?]", reference), reference
+                assert score(meaning, reference) >= 0.95, reference
+
+
+def test_every_style_is_accepted(train: TranslateTask) -> None:
+    """Not one choice at a time, as in the references, but all at once."""
+    draws = Draws(1)
+    for i in range(N):
+        style = Style(
+            you=draws.pick(("du", "ihr", "Sie")), past=draws.pick(("preterite",
+            "perfect")), future=draws.pick(("werden", "present")),
+            verb=draws.below(2), time=draws.below(2), contract=draws.chance(0.5), digits=draws.chance(0.5),
+            dass=draws.chance(0.5),
+        )  # fmt: skip
+        text = German(style).write(train[i].meta)
+        assert score(train[i].meta, text) >= 0.95, text
+
+
+def test_damage_costs_what_is_stated() -> None:
+    task = TranslateTask("test")
+    rng = np.random.default_rng(0)
+    small: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    for i in range(N):
+        example = task[i]
+        right = score(example.meta, example.references[0])
+        for kind, texts in damages(task, i, rng).items():
+            for text in [texts] if isinstance(texts, str) else texts:
+                seen[kind] += 1
+                small[kind] += right - score(example.meta, text) < MARGINS[kind]
+    assert set(seen) == set(MARGINS)
+    assert {k: n for k, n in small.items() if n > max(1, 0.01 * seen[k])} == {}
+
+
+def test_answers_are_right_and_varied(train: TranslateTask) -> None:
+    rng = np.random.default_rng(0)
+    texts: set[tuple[int, str]] = set()
+    for i in range(N):
+        transcript = answered(train[i])
+        text = train.answer(transcript, rng)
+        judgement = train.judge(answered(train[i], text))
+        assert judgement.score >= 0.95, text
+        assert tuple(judgement.components) == COMPONENTS
+        texts.add((i, text))
+        texts.add((i, train.answer(transcript, rng)))
+    assert len(texts) > 1.2 * N
+
+
+def test_habits_are_systematic_and_cost_half(train: TranslateTask) -> None:
+    rng = np.random.default_rng(0)
+    sampled = [score(train[i].meta, train.answer(answered(train[i]), rng, habits=True)) for i in range(600)]
+    assert 0.47 < float(np.mean(sampled)) < 0.58
+    steady = [score(train[i].meta, Habitual(Style(), frozenset()).write(train[i].meta)) for i in range(600)]
+    assert float(np.mean(steady)) < 0.58  # what a greedy decoder would learn is no better
+    free = [
+        Habitual(Style(), frozenset(HABITS)).write(train[i].meta) == German().write(train[i].meta) for i in range(100)
+    ]
+    assert all(free)
+
+
+# English, right translations that the generator does not write, wrong ones
+A = Phrase("Anna")
+FREE = [
+    (
+        Sentence(Clause(A, "buy", "past", obj=Phrase("apple", "a", "red"), circumstances=(Circumstance("time",
+        "yesterday"),))),
+        ["Gestern hat Anna einen roten Apfel gekauft.", "Anna kaufte einen roten Apfel gestern.",
+        "Anna hat sich gestern einen roten Apfel gekauft.",
+         "Von Anna wurde gestern ein roter Apfel gekauft."],
+        ["Gestern Anna kaufte einen roten Apfel.", "Anna kaufte gestern ein roten Apfel.",
+        "Anna kaufte gestern einen roter Apfel.",
+         "Anna kauft heute einen roten Apfel.", "Anna verkaufte gestern einen roten Apfel.",
+         "Anna kaufte gestern einen roten Apfel und eine Birne."],
+    ),
+    (
+        Sentence(Clause(Phrase("woman", "the"), "like", obj=Phrase("film", "this"))),
+        ["Der Frau gefällt dieser Film.", "Dieser Film gefällt der Frau."],
+        ["Die Frau gefällt diesem Film.", "Die Frau gefällt dieser Film.", "Die Frau mag dieser Film.",
+        "Die Frau mag diesen Film nicht."],
+    ),
+    (
+        Sentence(Clause(Phrase("he"), "get up", circumstances=(Circumstance("clock", value=450),)), "tell",
+        "because", Clause(Phrase("he"), "work", modal="must")),
+        ["Er steht um 7:30 Uhr auf, weil er arbeiten muss.", "Um halb acht steht er auf, denn er muss arbeiten.",
+        "Da er arbeiten muss, steht er um sieben Uhr dreißig auf."],
+        ["Er steht um halb acht, weil er arbeiten muss.", "Er steht um halb acht auf, weil er muss arbeiten.",
+        "Er steht um halb sieben auf, weil er arbeiten muss.",
+         "Er aufsteht um halb acht, weil er arbeiten muss.", "Er steht um halb acht auf, obwohl er arbeiten muss."],
+    ),
+    (
+        Sentence(Clause(Phrase("I"), "give", obj=Phrase("book", "the"), recipient=Phrase("friend", "my")), "tell"),
+        ["Ich gebe das Buch meinem Freund.", "Meiner Freundin gebe ich das Buch.",
+        "Ich gebe meiner Freundin das Buch."],
+        ["Ich gebe mein Freund das Buch.", "Ich gebe meinen Freund das Buch.", "Ich gibt meinem Freund das Buch.",
+        "Ich gebe das Buch."],
+    ),
+    (
+        Sentence(Clause(Phrase("you"), "buy", "past", obj=Phrase("bread"), circumstances=(Circumstance("weekday",
+        "Monday"),)), "ask"),
+        ["Haben Sie am Montag Brot gekauft?", "Hast du am Montag Brot gekauft?",
+        "Habt ihr am Montag das Brot besorgt?".replace("das ", "")],
+        ["Du hast am Montag Brot gekauft.", "Habt du am Montag Brot gekauft?", "Hast du am Dienstag Brot gekauft?"],
+    ),
+    (
+        Sentence(Clause(Phrase("child", "the", plural=True), "go", circumstances=(Circumstance("dir",
+        phrase=Phrase("school", "the")),), negated=True)),
+        ["Die Kinder gehen nicht zur Schule.", "Die Kinder gehen nicht in die Schule."],
+        ["Die Kinder gehen nicht in der Schule.", "Die Kinder gehen zur Schule.",
+        "Die Kinder geht nicht zur Schule.", "Die Kinder nicht gehen zur Schule."],
+    ),
+]  # fmt: skip
+
+
+def test_free_translations_rank_above_wrong_ones() -> None:
+    for sentence, right, wrong in FREE:
+        meaning = Meaning((sentence,))
+        low = min(score(meaning, t) for t in right)
+        assert low >= 0.9, [(t, score(meaning, t)) for t in right]
+        high = max(score(meaning, t) for t in wrong)
+        assert high < low - 0.09, [(t, score(meaning, t)) for t in wrong]
+
+
+def test_morphology() -> None:
+    assert make_noun('Haus n "er').plural == ("Häuser", "Häuser", "Häusern", "Häuser")
+    assert make_noun("Student w en").singular == ("Student", "Studenten", "Studenten", "Studenten")
+    assert make_verb("auf~stehen,steht,stand,gestanden,s").participle == "aufgestanden"
+    assert make_verb("arbeiten").present == ("arbeite", "arbeitest", "arbeitet", "arbeiten", "arbeitet", "arbeiten")
+    assert make_verb("wohnen").present[2] == "wohnt"
+    assert make_verb("öffnen").past[0] == "öffnete"
+    assert make_verb("helfen,hilft,half,geholfen").imperative == "hilf"
+    assert make_verb("reparieren").participle == "repariert"
+    assert make_adjective("teuer") == ("teuer", "teurer")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "\x00\x01",
+    "你好，世界。" * 50, "a" * 100_000, "der die das " * 10_000, "," * 5000, "und " * 20_000, "((((" * 9999,
+    "um um 3 Uhr 99999999999999999999",
+     "9" * 5000, "halb", "Viertel vor", "am", "𝔘nicode ẞ ’ “", "dass dass dass", "12:99 25.13. 00:00", "'s s' s",
+     "Herr", "Frau Frau"],
+)  # fmt: skip
+def test_hostile_text(train: TranslateTask, text: str) -> None:
+    start = time.perf_counter()
+    for i in range(5):
+        judgement = train.judge(answered(train[i], text))
+        assert 0.0 <= judgement.score < 0.3
+        assert tuple(judgement.components) == COMPONENTS
+    assert time.perf_counter() - start < 2.0
+
+
+def test_spliced_words_never_fail(train: TranslateTask) -> None:
+    """Any order of real words is read without failing, and scores are in [0, 1]."""
+    draws = Draws(5)
+    vocabulary = [
+        *sorted({w for i in range(200) for w in re.findall(r"\w+|[.,?]", train[i].references[0])}),
+        "um",
+        "halb",
+        "Uhr",
+        "als",
+        "12",
+        "3.",
+        "Mai",
+    ]
+    for i in range(N):
+        text = " ".join(draws.pick(vocabulary) for _ in range(draws.integer(1, 30)))
+        assert 0.0 <= score(train[i].meta, text) <= 1.0
+
+
+def test_no_response_scores_nothing(train: TranslateTask) -> None:
+    assert train.judge(answered(train[0])).score == 0.0
+    with pytest.raises(TypeError, match="meta"):
+        train.judge(Transcript((Message("user", "Hello."), Message("assistant", "Hallo."))))

@@ -1,0 +1,137 @@
+"""A trained reward model: a standard Hugging Face checkpoint, used as it should be.
+
+Loads what `AutoModelForSequenceClassification` or `AutoModelForTokenClassification` load (see
+network.py for the two kinds). Scores depend on the conversation alone: not on the batch it stands
+in, its order, a tokenizer's padding side, or a save and reload. Not here: training (train.py),
+and what the environments do with a dense reward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from textgym.models.language_model import DTYPES
+from textgym.models.tokenizer import ChatTokenizer
+from textgym.rewards.encoding import EncodedConversation, encode_conversations, load_reward_tokenizer, response_spans
+from textgym.rewards.network import kind_of, load_network, max_positions, outputs, pad, padding_id
+from textgym.types import Scores, Transcript
+
+
+class LearnedReward:
+    """Scores transcripts with a trained network.
+
+    Args:
+        path_or_model: a folder or hub name, or a loaded `transformers` model (moved, not copied).
+        tokenizer: what `load_tokenizer` takes; default: the checkpoint's own.
+        device: where the network computes.
+        dtype: "float32", "bfloat16" or "float16".
+        batch_tokens: tokens, padding included, that one forward pass takes at most (a single
+            longer conversation goes alone).
+        weights: for a sequence model with several outputs, how they add up to the score:
+            `{label: weight}` over its labels, those left out counting 0. The outputs are the
+            score's components.
+
+    Attributes:
+        kind: "token" (scores come with spans) or "sequence".
+        num_cut: transcripts whose prompts had to be cut so far; `prompt_tokens_cut`: by how much.
+
+    Raises:
+        ValueError: no trained head, several outputs without weights, a tokenizer that does not fit.
+    """
+
+    def __init__(
+        self,
+        path_or_model: Any,
+        tokenizer: Any = None,
+        device: str | torch.device = "cpu",
+        dtype: str = "float32",
+        batch_tokens: int = 16384,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype must be one of {list(DTYPES)}, got {dtype!r}")
+        if batch_tokens < 1:
+            raise ValueError(f"batch_tokens must be at least 1, got {batch_tokens}")
+        if isinstance(path_or_model, str | Path):
+            self.name = str(path_or_model)
+            model, self.kind = load_network(path_or_model, DTYPES[dtype])
+            tokenizer = self.name if tokenizer is None else tokenizer
+        elif hasattr(path_or_model, "get_input_embeddings"):
+            self.name = f"given as a {type(path_or_model).__name__}"
+            model, self.kind = path_or_model.to(DTYPES[dtype]), kind_of([type(path_or_model).__name__], self.name)
+            if tokenizer is None:
+                raise ValueError("tokenizer must be given with a loaded model, got None")
+        else:
+            raise TypeError(f"reward model must be a name, a folder or a model, got {type(path_or_model).__name__}")
+        self.device = torch.device(device)
+        self.model = model.to(self.device).eval()
+        self.tokenizer: ChatTokenizer = load_reward_tokenizer(tokenizer)
+        self.batch_tokens = batch_tokens
+        self.max_length = max_positions(self.model.config)
+        self.labels = [str(self.model.config.id2label[i]) for i in range(self.model.config.num_labels)]
+        self.weights = self._check_weights(weights)
+        self.num_cut = 0
+        self.prompt_tokens_cut = 0
+        rows = self.model.get_input_embeddings().weight.shape[0]
+        if self.tokenizer.vocab_size > rows:
+            raise ValueError(
+                f"tokenizer does not fit reward model {self.name!r}: it has {self.tokenizer.vocab_size} token ids, "
+                f"the model's vocabulary has {rows}"
+            )
+
+    def score(self, transcripts: Sequence[Transcript]) -> Scores:
+        """Scores of n transcripts, with components (several outputs) or spans (kind "token")."""
+        conversations = encode_conversations(self.tokenizer, transcripts, self.max_length)
+        self._count_cuts(conversations)
+        out = np.zeros((len(transcripts), len(self.labels)), dtype=np.float32)
+        values: list[np.ndarray] = [np.zeros(0, dtype=np.float32)] * len(transcripts)
+        for rows in self._batches(conversations):
+            chosen = [conversations[row] for row in rows]
+            padding = padding_id(self.model, self.kind, chosen, self.tokenizer.pad)
+            with torch.inference_mode():
+                scores, per_token = outputs(self.model, self.kind, pad(chosen, padding, self.device))
+            out[rows] = scores.cpu().numpy()
+            if per_token is not None:
+                dense = per_token.cpu().numpy()
+                for k, row in enumerate(rows):
+                    values[row] = dense[k, : len(chosen[k].ids)]
+        if self.kind == "token":
+            spans = [
+                response_spans(self.tokenizer, *each) for each in zip(conversations, values, transcripts, strict=True)
+            ]
+            return Scores(np.array([s.value.sum(dtype=np.float64) for s in spans], dtype=np.float32), spans=spans)
+        components = dict(zip(self.labels, out.T, strict=True)) if len(self.labels) > 1 else {}
+        return Scores((out @ self.weights).astype(np.float32), components=components)
+
+    def _batches(self, conversations: Sequence[EncodedConversation]) -> Iterator[list[int]]:
+        """Rows of similar length together, so that little is padded; the longest first."""
+        order = sorted(range(len(conversations)), key=lambda row: -len(conversations[row].ids))
+        while order:
+            n = max(1, self.batch_tokens // len(conversations[order[0]].ids))
+            yield order[:n]
+            order = order[n:]
+
+    def _check_weights(self, weights: Mapping[str, float] | None) -> np.ndarray:
+        """(K,) float32, how the K outputs add up."""
+        if len(self.labels) > 1 and self.kind == "token":
+            raise ValueError(f"reward model {self.name!r} must have one label a token, got {self.labels}")
+        if weights is None:
+            if len(self.labels) > 1:
+                raise ValueError(
+                    f"reward model {self.name!r} has {len(self.labels)} outputs: weights must say how they add up, "
+                    f"as {{label: weight}} over {self.labels}"
+                )
+            return np.ones(1, dtype=np.float32)
+        unknown = sorted(set(weights) - set(self.labels))
+        if unknown or not weights:
+            raise ValueError(f"weights must be {{label: weight}} over the labels {self.labels}, got {dict(weights)}")
+        return np.array([float(weights.get(label, 0.0)) for label in self.labels], dtype=np.float32)
+
+    def _count_cuts(self, conversations: Sequence[EncodedConversation]) -> None:
+        self.num_cut += sum(c.prompt_tokens_cut > 0 for c in conversations)
+        self.prompt_tokens_cut += sum(c.prompt_tokens_cut for c in conversations)

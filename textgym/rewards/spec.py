@@ -1,0 +1,196 @@
+"""From what a user writes as `reward=` to a reward model.
+
+Names and tables stay here, at the outer edge: the classes take objects. Whatever imports torch is
+imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from textgym.rewards.combine import Ensemble, WeightedSum
+from textgym.rewards.metrics import METRICS, MetricReward
+from textgym.rewards.remote import RemoteReward
+from textgym.rewards.simple import ConstantReward, FunctionReward, GoldReward
+from textgym.tasks.base import Task
+from textgym.types import RewardModel
+
+EMBEDDED = Path(__file__).parent.parent / "assets" / "rewards"
+CHOICES = (
+    '"learned" (the embedded tasks only)',
+    '"gold" (the embedded tasks only)',
+    *(f'"{name}"' for name in METRICS),
+    'a number or "constant:<number>"',
+    "a folder or hub name of a trained reward model",
+    '"http(s)://…/classify" or "http(s)://…/get_reward"',
+    'a dict {"type": "learned" | "gold" | "metric" | "constant" | "remote" | "ensemble" | "sum", …}',
+    "a function of a transcript",
+    "an object with score(transcripts)",
+)
+
+
+def load_reward(spec: Any, *, task: Task, name: str, has_own_data: bool, device: str = "cpu") -> RewardModel:
+    """The reward model that `spec` says.
+
+    Args:
+        spec: what a user wrote; see `CHOICES`. None is "learned" for an embedded task.
+        task: what the episodes come from; "gold" asks it.
+        name: the task's name, under which its embedded reward model lies.
+        has_own_data: whether the examples are the user's own.
+        device: where a learned reward model computes.
+
+    Raises:
+        ValueError: an unknown choice or key, a reward that this task cannot have, nothing that loads.
+        TypeError: a spec of no known form.
+    """
+    return _Loader(task, name, has_own_data, device).load(spec)
+
+
+class _Loader:
+    def __init__(self, task: Task, name: str, has_own_data: bool, device: str) -> None:
+        self.task, self.name, self.has_own_data, self.device = task, name, has_own_data, device
+
+    def load(self, spec: Any) -> RewardModel:
+        if spec is None:
+            if self.has_own_data:
+                raise ValueError(f"reward must be given with data of your own; it can be {_list_choices()}")
+            return self.embedded()
+        if isinstance(spec, bool):
+            raise TypeError(f"reward must not be a bool, got {spec}; it can be {_list_choices()}")
+        if isinstance(spec, int | float):
+            return ConstantReward(float(spec))
+        if isinstance(spec, Path):
+            return self.learned(path=spec)
+        if isinstance(spec, str):
+            return self.by_name(spec)
+        if isinstance(spec, Mapping):
+            return self.by_type(dict(spec))
+        if inspect.isclass(spec):
+            raise TypeError(f"reward must be an object, got the class {spec.__name__}: make one of it")
+        if callable(getattr(spec, "score", None)):
+            return spec
+        if hasattr(spec, "get_input_embeddings"):
+            raise TypeError(
+                "reward is a bare transformers model, whose tokenizer is unknown: give LearnedReward(model, tokenizer)"
+            )
+        if callable(spec):
+            return FunctionReward(spec)
+        raise TypeError(f"reward cannot be a {type(spec).__name__}; it can be {_list_choices()}")
+
+    def by_name(self, spec: str) -> RewardModel:
+        if spec == "learned":
+            return self.embedded()
+        if spec == "gold":
+            return GoldReward(self.task)
+        if spec in METRICS:
+            return MetricReward(spec)
+        if spec.startswith("constant:"):
+            return self.constant(spec.removeprefix("constant:"))
+        if spec.startswith(("http://", "https://")):
+            return RemoteReward(spec)
+        is_hub_name = re.fullmatch(r"[\w.-]+/[\w.-]+", spec) is not None
+        if Path(spec).is_dir() or is_hub_name:
+            return self.learned(path=spec)
+        close = difflib.get_close_matches(spec, ["learned", "gold", *METRICS], n=1, cutoff=0.5)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise ValueError(f"reward {spec!r} is unknown{hint}; it can be {_list_choices()}")
+
+    def by_type(self, spec: dict[str, Any]) -> RewardModel:
+        makers: dict[str, Callable[..., RewardModel]] = {
+            "learned": self.learned,
+            "gold": self.gold,
+            "metric": self.metric,
+            "constant": self.constant,
+            "remote": RemoteReward,
+            "ensemble": self.ensemble,
+            "sum": self.sum,
+        }
+        kind = spec.pop("type", None)
+        if kind not in makers:
+            raise ValueError(f'reward must be a dict with a "type" of {list(makers)}, got {kind!r}')
+        signature = inspect.signature(makers[kind])
+        known = list(signature.parameters)
+        unknown = sorted(set(spec) - set(known))
+        missing = [p.name for p in signature.parameters.values() if p.default is p.empty and p.name not in spec]
+        if unknown or missing:
+            raise ValueError(
+                f"reward of type {kind!r} takes the keys {known}"
+                + (f", got the unknown {unknown}" if unknown else "")
+                + (f", lacks {missing}" if missing else "")
+            )
+        return makers[kind](**spec)
+
+    def embedded(self, dtype: str = "float32", batch_tokens: int = 16384) -> RewardModel:
+        if self.has_own_data:
+            raise ValueError(
+                'reward "learned" knows the embedded task only, it would score your own data with noise; '
+                f"reward can be {_list_choices()}"
+            )
+        folder = EMBEDDED / self.name
+        if not folder.is_dir():
+            raise ValueError(
+                f'reward "learned" finds no reward model for {self.name!r} in this installation (they are built by '
+                "`python -m agents assets`)"
+            )
+        return self.learned(folder, dtype=dtype, batch_tokens=batch_tokens)
+
+    def learned(
+        self,
+        path: Any = None,
+        tokenizer: Any = None,
+        dtype: str = "float32",
+        batch_tokens: int = 16384,
+        weights: Mapping[str, float] | None = None,
+    ) -> RewardModel:
+        if path is None:
+            if tokenizer is not None or weights is not None:
+                raise ValueError('reward of type "learned" takes tokenizer and weights only with a path')
+            return self.embedded(dtype, batch_tokens)
+        if self.has_own_data and EMBEDDED.resolve() in Path(path).resolve().parents:
+            return self.embedded()  # which says why not
+        from textgym.rewards.learned import LearnedReward
+
+        return LearnedReward(path, tokenizer, self.device, dtype, batch_tokens, weights)
+
+    def gold(self) -> RewardModel:
+        return GoldReward(self.task)
+
+    def metric(self, name: str) -> RewardModel:
+        return MetricReward(name)
+
+    def constant(self, value: Any) -> RewardModel:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise ValueError(f'reward "constant:<number>" needs a finite number, got {value!r}')
+        return ConstantReward(number)
+
+    def ensemble(self, models: Sequence[Any], combine: Any = "mean", k: float = 1.0) -> RewardModel:
+        return Ensemble([self.load(model) for model in models], combine, k)
+
+    def sum(self, parts: Sequence[Mapping[str, Any]]) -> RewardModel:
+        """Parts are {"reward": spec, "weight": number, "name": optional}."""
+        made: dict[str, tuple[RewardModel, float]] = {}
+        for i, part in enumerate(parts):
+            if not isinstance(part, Mapping) or "reward" not in part or not set(part) <= {"reward", "weight", "name"}:
+                raise ValueError(
+                    f'parts[{i}] of a reward sum must be {{"reward": …, "weight": number, "name": text}}, got {part!r}'
+                )
+            spec = part["reward"]
+            label = str(part.get("name", spec if isinstance(spec, str) and spec.isidentifier() else f"part_{i}"))
+            if label in made:
+                raise ValueError(f"parts of a reward sum must have different names, got {label!r} twice")
+            made[label] = (self.load(spec), float(part.get("weight", 1.0)))
+        return WeightedSum(made)
+
+
+def _list_choices() -> str:
+    return "; ".join(CHOICES)

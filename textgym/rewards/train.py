@@ -1,0 +1,295 @@
+"""Training a reward model on preferences (Bradley and Terry 1952; Ouyang et al. 2022).
+
+Starts from a causal language model (or an encoder): its trunk gets a head with one output, and the
+log-odds of a preference are the difference of two scores. kind="token" sums an output a token over
+the response: a small model learns *which words* are wrong that way, and the reward is dense;
+kind="sequence" reads one at the end. Afterwards the scale is fitted on held-out pairs, so that
+differences are calibrated log-odds, and the mean score is moved to zero; both go into the head, and
+what is saved is a plain Hugging Face checkpoint with a model card. Left out: LoRA, ratings and
+rankings, ensembles that share a trunk, resuming.
+
+    metrics = train_reward_model(read_preferences("pairs.jsonl"), "path/of/policy", output="path/of/reward")
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from textgym.feedback.preferences import Preference, split_by_prompt
+from textgym.feedback.raters import accuracy_ceiling
+from textgym.files import new_folder
+from textgym.models.language_model import DTYPES, arithmetic, turn_off_dropout
+from textgym.rewards.calibration import fit_scale, pair_metrics, preference_loss
+from textgym.rewards.card import write_card
+from textgym.rewards.encoding import load_reward_tokenizer
+from textgym.rewards.head import Head, load_trunk
+from textgym.rewards.learned import LearnedReward
+from textgym.rewards.network import HEADS, Kind, max_positions
+from textgym.rewards.pairs import EncodedPair, can_share_prompts, encode_pairs, score_pairs
+
+
+@dataclass(frozen=True)
+class RewardTrainConfig:
+    """How a reward model is trained."""
+
+    kind: Kind = "token"
+    epochs: float = 2.0
+    batch_size: int = 64  # pairs
+    learning_rate: float = 3e-4  # for small models; 1e-5 suits large pretrained ones
+    weight_decay: float = 0.01
+    warmup: float = 0.05  # share of all steps
+    max_grad_norm: float = 1.0
+    centering: float = 0.01  # pull of a pair's mean score towards zero (Eisenstein et al. 2023)
+    validation_share: float = 0.1  # of the prompts: early stop, scale and centre
+    test_share: float = 0.1  # of the prompts: the figures that are reported
+    evaluations: int = 8  # on the validation pairs, over the whole run
+    patience: int = 3  # evaluations without improvement before the run stops
+    dtype: str = "float32"  # "bfloat16": mixed precision, faster where the CPU or GPU has it
+    device: str = "cpu"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in HEADS:
+            raise ValueError(f"kind must be one of {list(HEADS)}, got {self.kind!r}")
+        if self.dtype not in DTYPES:
+            raise ValueError(f"dtype must be one of {list(DTYPES)}, got {self.dtype!r}")
+        for name in ("epochs", "batch_size", "learning_rate", "max_grad_norm", "evaluations", "patience"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        for name in ("weight_decay", "centering", "warmup"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        for name in ("validation_share", "test_share"):
+            if not 0 < getattr(self, name) < 0.5:
+                raise ValueError(f"{name} must be between 0 and 0.5, got {getattr(self, name)}")
+
+
+def train_reward_model(
+    preferences: Sequence[Preference],
+    model: str | Path,
+    tokenizer: Any = None,
+    output: str | Path = "reward",
+    config: RewardTrainConfig | None = None,
+    *,
+    ceiling: float | None = None,
+    notes: Mapping[str, Any] | None = None,
+    shows_progress: bool = False,
+) -> dict[str, float]:
+    """Trains on preferences, saves a checkpoint, returns the figures on held-out test pairs.
+
+    Args:
+        preferences: judged pairs; a prompt never stands in two of training, validation and test.
+        model: folder or hub name of the language model to start from.
+        tokenizer: what `load_tokenizer` takes; default: the model's own.
+        output: folder to write; an old one is replaced when all is done, not before.
+        ceiling: the best accuracy possible on the test pairs; default: what simulated raters say.
+        notes: what else the model card shall say (raters' parameters, where the data is from).
+        shows_progress: a progress bar (rich), where installed.
+
+    Returns:
+        The figures of `pair_metrics`, plus `accuracy_ceiling` where known, `steps`, `seconds`,
+        `scale` (the factor that went into the head) and `prompts_cut`.
+    """
+    config = config or RewardTrainConfig()
+    started = time.perf_counter()
+    chat = load_reward_tokenizer(model if tokenizer is None else tokenizer)
+    validation, test, training = split_by_prompt(
+        preferences, [config.validation_share, config.test_share], seed=config.seed
+    )
+    network = load_trunk(model, config.kind, chat, config.seed)
+    turn_off_dropout(network)
+    network.to(config.device)
+    run = _Run(network, config, chat.pad)
+    parts = [encode_pairs(chat, part, max_positions(network.config)) for part in (training, validation, test)]
+    run.choose_layout(parts[0])
+
+    steps = run.fit(parts[0], training, parts[1], validation, shows_progress)
+    chosen, rejected = run.score(parts[1])
+    scale = fit_scale(chosen - rejected, _weights(validation))
+    head = Head(network, config.kind)
+    head.multiply(scale)
+    head.shift_mean_to_zero([c for pair in parts[1] for c in pair[:2]], chat.pad)
+
+    chosen, rejected = run.score(parts[2])
+    metrics = pair_metrics(chosen, rejected, _lengths(test), _prompt_numbers(test))
+    ceiling = accuracy_ceiling(test) if ceiling is None else ceiling
+    if ceiling is not None:
+        metrics["accuracy_ceiling"] = ceiling
+    cut = sum(c.prompt_tokens_cut > 0 for part in parts for pair in part for c in pair[:2])
+    metrics |= {"steps": float(steps), "seconds": time.perf_counter() - started, "scale": scale, "prompts_cut": cut}
+    with new_folder(output) as folder:
+        network.save_pretrained(folder)
+        chat.hf.save_pretrained(folder)
+        write_card(folder / "README.md", preferences, str(model), config, metrics, notes or {})
+        _require_same_scores(folder, test[:8], chosen[:8], config.device)
+    return metrics
+
+
+class _Run:
+    """One network in training."""
+
+    def __init__(self, network: Any, config: RewardTrainConfig, padding: int) -> None:
+        self.network, self.config, self.padding = network, config, padding
+        self.device, self.dtype = torch.device(config.device), DTYPES[config.dtype]
+        self.shares_prompt = False
+        self.rng = np.random.default_rng(config.seed)
+
+    def choose_layout(self, pairs: Sequence[EncodedPair]) -> None:
+        self.network.eval()
+        self.shares_prompt = can_share_prompts(self.network, self.config.kind, pairs[:4], self.padding)
+
+    def fit(
+        self,
+        pairs: Sequence[EncodedPair],
+        preferences: Sequence[Preference],
+        validation_pairs: Sequence[EncodedPair],
+        validation: Sequence[Preference],
+        shows_progress: bool,
+    ) -> int:
+        """Trains until the validation loss no longer falls; the best weights stay. How many steps were taken."""
+        config, network = self.config, self.network
+        weights = torch.tensor(_weights(preferences), dtype=torch.float32, device=self.device)
+        margins = torch.tensor([p.margin for p in preferences], dtype=torch.float32, device=self.device)
+        total = max(1, round(config.epochs * len(pairs) / config.batch_size))
+        optimizer = torch.optim.AdamW(_parameter_groups(network, config.weight_decay), lr=config.learning_rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step, total, config.warmup))
+        check_at = set(np.linspace(0, total, config.evaluations + 1).round().astype(int)[1:].tolist())
+        best, best_weights, since_best, step = math.inf, None, 0, 0
+        with _progress(total, shows_progress) as report:
+            for step, rows in enumerate(self._batches([p.row_length for p in pairs], total), start=1):
+                network.train()
+                with arithmetic(self.device, self.dtype):
+                    chosen, rejected = score_pairs(
+                        network, config.kind, [pairs[i] for i in rows], self.padding, self.shares_prompt
+                    )
+                loss = bradley_terry_loss(chosen, rejected, weights[rows], margins[rows], config.centering)
+                if not torch.isfinite(loss):
+                    raise FloatingPointError(f"the loss became {loss.item()} in step {step}; lower learning_rate")
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(network.parameters(), config.max_grad_norm)
+                optimizer.step()
+                schedule.step()
+                if step in check_at:
+                    held_out = preference_loss(np.subtract(*self.score(validation_pairs)), _weights(validation))
+                    since_best += 1
+                    if held_out < best:
+                        best, since_best = held_out, 0
+                        best_weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
+                report(step, f"loss {loss.item():.3f}, held-out {best:.3f}")
+                if since_best >= config.patience:
+                    break
+        assert best_weights is not None, "the last step is always evaluated"
+        network.load_state_dict(best_weights)
+        network.eval()
+        return step
+
+    @torch.inference_mode()
+    def score(self, pairs: Sequence[EncodedPair]) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) float32 scores of the chosen and of the rejected ones, in full precision."""
+        self.network.eval()
+        both = np.zeros((2, len(pairs)), dtype=np.float32)
+        order = sorted(range(len(pairs)), key=lambda i: pairs[i].row_length)
+        for start in range(0, len(order), self.config.batch_size):
+            rows = order[start : start + self.config.batch_size]
+            scores = score_pairs(
+                self.network, self.config.kind, [pairs[i] for i in rows], self.padding, self.shares_prompt
+            )
+            both[:, rows] = torch.stack(scores).cpu().numpy()
+        return both[0], both[1]
+
+    def _batches(self, lengths: Sequence[int], total: int, batches_sorted: int = 16) -> Iterator[list[int]]:
+        """`total` batches of pairs, each of similar lengths, in random order; every pair once an epoch."""
+        size, made = self.config.batch_size, 0
+        while True:
+            order = self.rng.permutation(len(lengths))
+            batches: list[list[int]] = []
+            for start in range(0, len(order), size * batches_sorted):
+                chunk = sorted(order[start : start + size * batches_sorted].tolist(), key=lambda i: lengths[i])
+                batches += [chunk[k : k + size] for k in range(0, len(chunk), size)]
+            for k in self.rng.permutation(len(batches)):
+                if made == total:
+                    return
+                made += 1
+                yield batches[k]
+
+
+def bradley_terry_loss(
+    chosen: Tensor, rejected: Tensor, weights: Tensor, margins: Tensor, centering: float = 0.0
+) -> Tensor:
+    """Weighted mean of -log sigmoid(chosen - rejected - margin), plus the pull of each pair's mean to zero.
+
+    All (B,) float32 -> scalar.
+    """
+    losses = -F.logsigmoid(chosen - rejected - margins) + centering * ((chosen + rejected) / 2).square()
+    return (weights * losses).sum() / weights.sum().clamp_min(1e-8)
+
+
+def _parameter_groups(network: Any, weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay for matrices, none for norms and biases."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def _cosine(step: int, total: int, warmup: float) -> float:
+    """Factor of the learning rate: up in a line, down in half a cosine to a tenth."""
+    rise = max(1, round(warmup * total))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.1 + 0.45 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
+
+
+def _weights(preferences: Sequence[Preference]) -> np.ndarray:
+    return np.array([p.weight for p in preferences], dtype=np.float64)
+
+
+def _lengths(preferences: Sequence[Preference]) -> tuple[np.ndarray, np.ndarray]:
+    """Characters of the responses, (n,) for the chosen and for the rejected ones."""
+    both = np.array([[sum(map(len, t.responses)) for t in p.transcripts] for p in preferences], dtype=np.float64)
+    return both[:, 0], both[:, 1]
+
+
+def _prompt_numbers(preferences: Sequence[Preference]) -> list[int]:
+    numbers: dict[Any, int] = {}
+    return [numbers.setdefault(p.prompt, len(numbers)) for p in preferences]
+
+
+def _require_same_scores(folder: Path, preferences: Sequence[Preference], scores: np.ndarray, device: str) -> None:
+    """The checkpoint that was written must score as the network in memory."""
+    again = LearnedReward(folder, device=device).score([p.transcripts[0] for p in preferences]).values
+    worst = float(np.abs(again - scores).max())
+    if worst > 1e-3 * (1 + float(np.abs(scores).max())):
+        raise ValueError(
+            f"the saved reward model scores differently (by up to {worst:.3g}): give a tokenizer whose chat template "
+            "and end-of-turn token are its own, so that they are saved with it"
+        )
+
+
+@contextmanager
+def _progress(total: int, shows: bool) -> Iterator[Any]:
+    """A function `report(step, text)` that draws a bar, or does nothing."""
+    if shows:
+        try:
+            from rich.progress import Progress
+        except ImportError:
+            shows = False
+    if not shows:
+        yield lambda step, text: None
+        return
+    with Progress() as bar:
+        task = bar.add_task("reward model", total=total)
+        yield lambda step, text: bar.update(task, completed=step, description=f"reward model: {text}")

@@ -1,0 +1,257 @@
+"""The cues by which a clause or a sentence is taken: refusals, offers, bookings, questions, rules of the house.
+
+Regular expressions over lower-case words joined by blanks, compiled once. What they find in a
+clause does not depend on the booking, so it is remembered between turns.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+# "not full" is free
+DOUBLE_NEGATION = re.compile(
+    r"(\bnot|n't|\bnever)( yet| all| at all)? (full|taken|gone|closed|sold out|booked (out|up)|unavailable"
+    r"|impossible|forbidden|prohibited|occupied)\b"
+)
+FOREIGN = {
+    "restaurant": re.compile(
+        r"\b(tickets?|trains?|appointments?|nights?|(single|double|twin) (rooms?|is|or)|haircuts?|perm)\b"
+    ),
+    "hotel": re.compile(r"\b(tickets?|trains?|appointments?|tables?|haircuts?|perm|shave|colouring|wash)\b"),
+    "station": re.compile(
+        r"\b(appointments?|tables?|haircuts?|perm|shave|nights|(single|double|twin|family) rooms?)\b"
+    ),
+    "salon": re.compile(r"\b(tickets?|trains?|nights|tables?|(single|double|twin|family) rooms?)\b"),
+    "doctor": re.compile(
+        r"\b(tickets?|trains?|nights|tables?|(single|double|twin|family) rooms?|haircuts?|perm|shave)\b"
+    ),
+}
+HARMLESS = re.compile(
+    r"\b((didn't|did not) (catch|get|hear|tell|say|mention)|don't (yet )?(know|have) (your|the|how|which)"
+    r"|no problem|no worries|not a problem|no trouble|no bother|can't wait|cannot wait|don't hesitate"
+    r"|don't worry"
+    r"|do not hesitate|no need|not only|nothing else|no extra|no doubt|why not|no later|no matter"
+    r"|if (that|it|this) (doesn't|isn't|does not|is not)|if not|isn't it|is it not|aren't you|right , no|not to worry"
+    r"|don't forget|do not forget|full name|once full|in full)\b"
+)
+NEGATION = re.compile(
+    r"\b(no|not|nothing|none|never|cannot|can't|couldn't|won't|isn't|aren't|wasn't|don't|doesn't|didn't|haven't|hasn't"
+    r"|wouldn't|neither|nor|full|taken|gone|unavailable|impossible|closed|occupied|unable|sold out|(booked"
+    r"|run) (out|up)"
+    r"|fully booked|(we're|we are) (all |already )?booked(?! you)|booked solid|forbidden|prohibited|banned"
+    r"|against|unfortunately|sadly|regret|non|fresh out"
+    r"|out of order|(stay|stays|remain|wait) (outside|at home)|must stay|refuse|without|decline|exceeds?"
+    r"|too (big|large|many))\b"
+)
+SORRY = re.compile(r"\b(sorry|afraid|unfortunately|apologies|apologise|apologize|regret|sadly|pity)\b")
+LIMIT = re.compile(r"\b(only|at most|up to|no more than|maximum|max|largest|biggest|limit)\b")
+CONFIRM = re.compile(
+    r"\b(booked|reserved|confirmed|i confirm|we confirm|confirming|all set|you're set|you are set|set for"
+    r"|all done|done|(?<!can )(?<!could )(?<!to )see you"
+    r"|(put|got|have|written|noted|pencilled|wrote|marked|jotted|signed|taken|fitted|squeezed) (you|it|that"
+    r"|this|them|your party)"
+    r"( all)? (down|in|up)|down for|(look|looking) forward|(expect|expecting|await|awaiting) you"
+    r"|waiting for you|is yours"
+    r"|sorted|secured|arranged|scheduled|in the book|i'll book|i will book|we'll book|will be booked"
+    r"|i'm booking|is made"
+    r"|has been made|have made|made (the|your|a) (booking|reservation)|is complete|is fixed|all fixed"
+    r"|settled|is held|(kept|keeping|keep|saved|hold|holding|held|set aside|save|saving|blocked)"
+    r" (for you|a|an|your|the|it|that)|issued|(ticket|tickets|table|room|seat|seats|appointment|booking"
+    r"|reservation) (is|are) (all )?(ready|waiting|in)"
+    r"|here (is|are) your|here you (are|go)|consider it|registered|entered|i'll put|i will put|i've put|i have put"
+    r"|your booking is|all yours"
+    r"|printed|on (our|the|my) list|goes in the book|on file|(is|are|that's|it's) (all )?(in|final|fixed"
+    r"|agreed)|fixed|(moved|changed|switched|updated|corrected) (it|that|you|your|the|to))\b"
+)
+UNSURE = re.compile(
+    r"\b(if|once|before i|before we|so (that )?i can|to (book|reserve|confirm|complete|finish|finalise"
+    r"|finalize)|please confirm"
+    r"|can be|could be|shall|should i|would you|as soon as|then i can|i can (book|reserve|confirm|put)"
+    r"|let me (check|see|look))\b"
+)
+OFFER = re.compile(
+    r"\b(how about|what about|would|could|can|offer|free|available|availability"
+    r"|(?<!you )(?<!you'll )(?<!you will )have|has|we've|there"
+    r"|there's|instead|alternatively|alternative"
+    r"|possible|suggest|left|open|or|only|prefer|suit|suits|works|work|next|earliest|latest|still|either"
+    r"|move|choose|fit|leaves|leave|goes|go|runs|run"
+    r"|departs|depart|at most|up to|maximum|nearest|closest|else|otherwise|remaining|remain|perhaps|maybe|take)\b"
+)
+REQUEST = re.compile(
+    r"\b(didn't|did not) (catch|get|hear|tell|say|mention)\b|\bdon't (yet )?(know|have) (your|the|how|which)\b|"
+    r"\b(please|need|needs|tell me|let me know|missing|may i|could you|can you|would you|give me|just|still"
+    r"|send me|wondering"
+    r"|like to know|looking for|require|let me have|want to know|want to come|ask|i miss|lack|lacking"
+    r"|remains is|remaining"
+    r"|all i need|leaves|what's left|only the|last thing|remind me|share|same for|like to have)\b|^(and "
+    r"|now |then |so )?(your|the|a) "
+)
+LEAD = r"^((oh|well|hello|hi|ah|hm) |, |\. |! )*"
+YES = re.compile(LEAD + r"(yes|yeah|yep)\b")
+SOFT_YES = re.compile(LEAD + r"(of course|sure|certainly|absolutely|definitely|by all means|naturally|gladly)\b")
+AGREES = re.compile(
+    r"\b(you (can|may)|is fine|fine|possible|welcome|allowed|bring|do so|we do|there is|it is"
+    r"|that is)\b|^(of course|sure|certainly|absolutely) [.!]$"
+)
+NO = re.compile(
+    LEAD + r"(no|nope)( [,.!;]|$| (sorry|i'm|unfortunately|you|we|that|it|they)\b)"
+    r"|\b(afraid not|unfortunately not|sorry , no|sadly not|not allowed|not permitted"
+    r"|i'm afraid (we|that) (can't|cannot|isn't|is not|won't)"
+    r"|that (isn't|is not|won't be) (possible|allowed|permitted))\b"
+)
+CLOSING = re.compile(
+    r"\b(goodbye|good bye|bye|(?<!can )(?<!could )see you|look forward|looking forward|have a (nice|good"
+    r"|great|lovely|pleasant|safe|wonderful|fine)"
+    r"|enjoy|take care|until then|you're welcome|you are welcome|till then|safe (trip|travels|journey))\b"
+)
+GREETING = re.compile(
+    r"\b(hello|hi|good (morning|evening|afternoon|day)|welcome (to|at)|thank you for calling|thanks for calling)\b"
+)
+HELPS = re.compile(
+    r"\b(can|may|could) i (help|assist|do for)|anything else|something else|further|how can we help"
+    r"|what can (i|we) do for|at your service"
+)
+DETAILS = re.compile(r"\b(details|particulars|(rest|more) (of the )?information|(the )?rest of)\b")
+RIGHT = re.compile(
+    r"\b(right|correct|correctly|okay|ok|fine|alright|agreed|confirm|shall i|shall we|should i"
+    r"|do you want me to|would you like me to|can i book"
+    r"|may i book|is that|does that|that's it|yes|go ahead)\b"
+)
+
+RULE_WORDS = re.compile(
+    r"\b(dogs?|pets|smoking|parking|credit cards?|cards|vegan|bicycles|refunds?|internet|wifi|breakfast"
+    r"|lift|elevator|terrace)\b"
+)
+
+ASKS: dict[str, re.Pattern[str]] = {
+    "day": re.compile(
+        r"\b(which|what) (evening|night|morning|afternoon)\b"
+        r"|(?<!that )(?<!same )(?<!whole )(?<!of )(?<!of the )(?<!per )\b(day|days|date|weekday|dates)\b"
+    ),
+    "time": re.compile(
+        r"(?<!this )(?<!next )(?<!first )(?<!every )\b(time|times|hour|what o'clock|slot|departure)\b"
+        r"|how (late|early|soon)|(which|what) (train|one)\b"
+    ),
+    "people": re.compile(
+        r"how many(?! (nights?|euros?|days|hours|minutes|rooms)\b)|how (big|large)|party size|size of (the"
+        r"|your) (party|group)"
+        r"|(number|count) of (the )?(people|guests|persons|tickets|seats|diners|passengers|travellers)"
+        r"|head ?count|how numerous"
+        r"|who else is|(people|guests|seats|tickets|persons) (do you|will you|should|shall)|your (party"
+        r"|group)$|with how many"
+    ),
+    "nights": re.compile(
+        r"how many (nights|days)|how long|number of nights|until (when|which day)|length of (the|your)"
+        r"|till (when|which day)|duration"
+        r"|when (do|will|would|are) you .*(leave|leaving|check out|checking out|depart)|check ?-? ?out"
+    ),
+    "name": re.compile(r"\b(name|names|surname|whom|who|called|whose|who's)\b"),
+    "room": re.compile(
+        r"(which|what)( (kind|type|sort|size|category))?( of)?( a)? (rooms?|bed)\b|(kind|type|sort"
+        r"|category) of rooms?|room (type|kind)|what kind\b|which kind\b|what sort\b|how big a room"
+    ),
+    "class": re.compile(r"\bclass\b"),
+    "destination": re.compile(
+        r"\bwhere\b(?! (we|i) )|destination|(which|what) (town|city|place|station|stop)|(travelling"
+        r"|traveling|going|heading|ticket) to (which|what|\?)|where to|to where"
+    ),
+    "service": re.compile(
+        r"\b(which|what)( (kind|type|sort))?( of)?( a)? (service|treatment|services|haircut|style)"
+        r"|\b(service|treatment)\b|what (would|do|can|should|shall|may|are|is|will) (you|we|i"
+        r"|it)\b.*\b(done|do|like|need|want|have|be|having)\b"
+        r"|what kind\b|what sort\b"
+    ),
+}
+WHEN = re.compile(r"\bwhen\b")
+WEAK_ASKS = {
+    "room": re.compile(r"\brooms?\b"),
+    "nights": re.compile(r"\bnights\b"),
+    "people": re.compile(r"\b(people|guests|persons|of you|party)\b"),
+}
+SHORT_ASKS = {"name", "day", "time", "class", "destination", "date"}
+
+TOPIC_WORDS: dict[str, re.Pattern[str]] = {
+    "dogs": re.compile(r"\b(dogs?|pets?|animals?|puppy|puppies|cats?|four - legged)\b"),
+    "smoking": re.compile(r"\b(smok\w*|cigarettes?|non - smoking|pipe)\b"),
+    "children": re.compile(r"\b(child|children|kids?|baby|babies|son|daughter|little ones?|toddlers?|infants?)\b"),
+    "parking": re.compile(r"\b(park|parking|parked|car|cars)\b"),
+    "cards": re.compile(r"\b(cards?|cash|credit)\b"),
+    "garden": re.compile(r"\b(garden|outside|outdoors?|terrace)\b"),
+    "vegan": re.compile(r"\b(vegan|vegans|plant - based)\b"),
+    "bicycles": re.compile(r"\b(bicycles?|bikes?|cycles?|scooters?)\b"),
+    "refunds": re.compile(
+        r"\b(refund\w*|cancel\w*|money back|exchange[sd]?|return(ed)? (your |the )?tickets?|tickets? back"
+        r"|pay you back)\b"
+    ),
+    "internet": re.compile(r"\b(internet|wifi|wi - fi|wireless|online|wlan)\b"),
+    "lift": re.compile(r"\b(lift|elevator|wheelchairs?|stairs)\b"),
+    "breakfast": re.compile(r"\bbreakfast\b"),
+    "first": re.compile(r"\bfirst (- )?class\b"),
+}
+
+
+HEDGE = re.compile(r"\b(unfortunately|sadly|regret)\b")  # sorry words that deny nothing by themselves
+ASKING = re.compile(r"\b(which|what|how|when|who|where|whom|whose|what's|who's)\b")
+FIRM_REQUEST = re.compile(r"\b(need|tell me|give me|may i|let me|missing)\b")
+SPEAKER = re.compile(r"\b(we|i|there|that)\b")
+
+
+class ClauseCues(NamedTuple):
+    negated: bool  # by a word that really denies
+    hedged: bool  # only by "unfortunately" and its like
+    sorry: bool
+    limited: bool
+    books: bool
+    unsure: bool
+    offers: bool
+    speaker: bool
+
+
+@lru_cache(maxsize=16384)
+def find_clause_cues(clause: str) -> ClauseCues:
+    text, doubled = DOUBLE_NEGATION.subn("free", HARMLESS.sub("", clause).strip())
+    negation = NEGATION.search(text)
+    negated = bool(negation) and bool(NEGATION.search(HEDGE.sub("", text)))
+    return ClauseCues(
+        negated=negated,
+        hedged=bool(negation) and not negated,
+        sorry=bool(SORRY.search(text)),
+        limited=bool(LIMIT.search(text)),
+        books=bool(CONFIRM.search(text)),
+        unsure=bool(UNSURE.search(text)),
+        offers=bool(doubled) or bool(OFFER.search(text)),
+        speaker=bool(SPEAKER.search(text)),
+    )
+
+
+class SentenceCues(NamedTuple):
+    closing: bool
+    greeting: bool
+    helps: bool
+    right: bool
+    requests: bool  # asks for something without a question mark
+    asking: bool  # has a question word
+    yes: bool
+    no: bool
+    rules: tuple[str, ...]  # topics that could be an invented rule
+
+
+@lru_cache(maxsize=16384)
+def find_sentence_cues(whole: str) -> SentenceCues:
+    rules: tuple[str, ...] = ()
+    if RULE_WORDS.search(whole):
+        outside = ("garden", "children", "first")
+        rules = tuple(t for t, pattern in TOPIC_WORDS.items() if t not in outside and pattern.search(whole))
+    return SentenceCues(
+        closing=bool(CLOSING.search(whole)),
+        greeting=bool(GREETING.search(whole)),
+        helps=bool(HELPS.search(whole)),
+        right=bool(RIGHT.search(whole)),
+        requests=bool(REQUEST.search(whole)) and not (CONFIRM.search(whole) and not FIRM_REQUEST.search(whole)),
+        asking=bool(ASKING.search(whole)),
+        yes=bool(YES.search(whole)) or bool(SOFT_YES.search(whole) and AGREES.search(whole)),
+        no=bool(NO.search(whole)),
+        rules=rules,
+    )

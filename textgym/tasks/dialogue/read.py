@@ -1,0 +1,423 @@
+"""What the simulated user understands of an assistant's reply: asked, stated, offered, declined, confirmed, answered.
+
+No templates: values come from `scan.py` in any spelling, and each clause is weighed by its cues
+(a negation, an offer, a booking word, a question). What has no cue and no value is not
+understood, and the user asks back; a value whose slot is unclear is left out rather than guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from textgym.tasks.dialogue.cues import (
+    ASKS,
+    DETAILS,
+    FOREIGN,
+    TOPIC_WORDS,
+    WEAK_ASKS,
+    WHEN,
+    SentenceCues,
+    find_clause_cues,
+    find_sentence_cues,
+)
+from textgym.tasks.dialogue.meaning import SLOTS, Meaning, Value
+from textgym.tasks.dialogue.scan import AFTER_PEOPLE, FAMILY_NAMES, NAME_CUES, TOWN_NAMES, Mention, Sentence, scan
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """One reply of the assistant as the simulated user takes it."""
+
+    asked: tuple[str, ...] = ()  # slots the user is asked to tell
+    stated: Mapping[str, Value] = field(default_factory=dict)  # slot -> value, taken as the user's wish
+    offered: tuple[tuple[str, Value], ...] = ()  # values that the user may choose
+    denied: tuple[tuple[str, Value], ...] = ()  # values said not to be had
+    confirmed: bool = False  # says that it is booked
+    readback: bool = False  # repeats values and asks whether they are right, or whether to book
+    declined: bool = False  # says that something cannot be had or done, or is sorry
+    refuses: bool = False  # says that something other than a rule cannot be had or done
+    answers: Mapping[str, int] = field(default_factory=dict)  # topic -> 1 yes, 0 no; "breakfast": euros
+    prices: tuple[tuple[str, int], ...] = ()  # (thing, euros); thing is "" where it isn't named
+    closing: bool = False
+    greeting: bool = False
+    helps: bool = False  # "How can I help you?", "Anything else?"
+    strangers: tuple[str, ...] = ()  # capitalised words that are no known name or place
+    foreign: bool = False  # speaks of what this house does not sell: a train in a restaurant
+    inventions: int = 0  # rules that the fact sheet does not mention
+
+    @property
+    def understood(self) -> bool:
+        return bool(
+            self.asked
+            or self.stated
+            or self.offered
+            or self.denied
+            or self.confirmed
+            or self.readback
+            or self.declined
+            or self.answers
+            or self.prices
+            or self.closing
+            or self.greeting
+            or self.helps
+        )
+
+    @property
+    def answered(self) -> bool:
+        """Says something about a price or a rule of the house."""
+        return bool(self.answers or self.prices)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a reader needs to know to resolve "when", "half past seven" or "yes"."""
+
+    meaning: Meaning
+    told: Mapping[str, Value]
+    wants: Mapping[str, Value]
+    pending: str | None = None  # the user's open question
+
+
+def say_clock(hour: int, minute: int, half: str, known: Collection[str], kind: str) -> str:
+    """ "HH:MM" for a spoken time. Without "am" or "pm" the known times decide, then what is usual for the house."""
+    if half == "pm" and hour < 12:
+        hour += 12
+    elif half == "am" and hour == 12:
+        hour = 0
+    elif not half and 0 < hour <= 12:
+        early, late = f"{hour % 12:02d}:{minute:02d}", f"{hour % 12 + 12:02d}:{minute:02d}"
+        if early in known or late in known:
+            return early if early in known else late
+        if hour < 7 or hour == 12 or (kind == "restaurant" and hour < 12):
+            return late
+    return f"{hour % 24:02d}:{minute:02d}"
+
+
+def list_known_times(context: Context) -> set[str]:
+    m = context.meaning
+    known = {t for _, times in m.free for t in times} | {t for item in m.items for t in item.times}
+    known.update(str(v) for slot, v in m.goal if slot == "time")
+    known.update(str(record["time"]) for record in (context.told, context.wants) if "time" in record)
+    if m.change and m.change[0] == "time":
+        known.add(str(m.change[1]))
+    return known
+
+
+def read(text: str, context: Context) -> Understanding:
+    """The understanding of one reply of the assistant."""
+    return Reader(text, context).result()
+
+
+class Reader:
+    """One pass over the sentences of a reply; the fields collect what is found."""
+
+    def __init__(self, text: str, context: Context) -> None:
+        self.context = context
+        self.kind = context.meaning.kind
+        self.slots = SLOTS[self.kind]
+        self.known_times: set[str] | None = None
+        self.asked: dict[str, None] = {}
+        self.neutral: list[tuple[str, Value, bool]] = []  # (slot, value, in a booking clause)
+        self.offered: dict[tuple[str, Value], None] = {}
+        self.denied: dict[tuple[str, Value], None] = {}
+        self.answers: dict[str, int] = {}
+        self.prices: list[tuple[str, int]] = []
+        self.strangers: list[str] = []
+        self.foreign = self.refuses = self.regrets = False
+        self.inventions = 0
+        self.carry = ""
+        self.confirmed = self.readback = self.declined = self.closing = self.greeting = self.helps = False
+        for number, sentence in enumerate(scan(text)):
+            self.take_sentence(sentence, number == 0)
+
+    def take_sentence(self, sentence: Sentence, is_first: bool) -> None:
+        whole = " ".join(sentence.words)
+        cues = find_sentence_cues(whole)
+        values = self.resolve(sentence)
+        question = sentence.is_question
+        before = len(self.asked)
+        told_about = {slot for slot, _, _ in values}
+        if question or cues.requests:
+            self.take_questions(whole, question, cues.asking, told_about)
+        asks = len(self.asked) > before
+        self.closing = self.closing or cues.closing
+        self.greeting = self.greeting or cues.greeting
+        self.helps = self.helps or cues.helps
+        if FOREIGN[self.kind].search(whole):
+            self.foreign = True
+        if cues.rules and not question:
+            topics = [topic for topic, _ in self.context.meaning.rules]
+            self.inventions += not any(t in topics or t == self.context.pending for t in cues.rules)
+        self.carry = ""
+        answered = len(self.answers)
+        sorry = False
+        for start, end in sentence.clauses:
+            inside = [(slot, value, m) for slot, value, m in values if start <= m.start < end]
+            sorry = self.take_clause(sentence, start, end, inside, asks) or sorry
+        if sorry and len(self.answers) == answered:
+            self.regrets = True  # of something other than a rule
+        if question:
+            for slot in self.slots:
+                choice = {v for s, v, _ in values if s == slot and (s, v) not in self.denied}
+                if len(choice) > 1:
+                    self.asked[slot] = None  # "single or double?"
+        if question and not asks:
+            self.readback = self.readback or bool(told_about) or (cues.right and bool(self.neutral or self.offered))
+        self.take_short_answer(cues, is_first, bool(values))
+
+    def resolve(self, sentence: Sentence) -> list[tuple[str, Value, Mention]]:
+        """The mentions that fit this kind of house, as (slot, value, mention)."""
+        out: list[tuple[str, Value, Mention]] = []
+        words = sentence.words
+        mentions = sentence.mentions
+        for k, m in enumerate(mentions):
+            prev = words[m.start - 1] if m.start else ""
+            if m.kind == "cap":
+                name = self.resolve_capital(sentence, k)
+                if name:
+                    out.append((*name, m))
+            elif m.kind == "time":
+                if "time" in self.slots and isinstance(m.value, tuple):
+                    if self.known_times is None:
+                        self.known_times = list_known_times(self.context)
+                    out.append(("time", say_clock(m.value[0], m.value[1], m.value[2], self.known_times, self.kind), m))
+            elif m.kind == "day":
+                ends_stay = self.kind == "hotel" and prev in ("to", "until", "till", "through")
+                if not (ends_stay or (prev == "until" and self.kind != "hotel")):
+                    out.append(("day", str(m.value), m))
+            elif m.kind == "bare":
+                # "Thursday, 7:30, four, Baker": taken for people only where it can't be anything else and is right
+                kinds = [other.kind for other in mentions]
+                alone = m.end >= len(words) or not words[m.end].isalpha() or words[m.end] in AFTER_PEOPLE
+                mine = m.value == self.context.wants.get("people")
+                if mine and alone and "people" not in kinds and "time" in kinds:
+                    out.append(("people", int(str(m.value)), m))
+            elif m.kind in self.slots and isinstance(m.value, str | int):
+                twice = m.value == "wash" and k > 0 and mentions[k - 1].value == "wash"  # "wash and blow-dry"
+                if not twice:
+                    out.append((m.kind, m.value, m))
+        return out
+
+    def resolve_capital(self, sentence: Sentence, k: int) -> tuple[str, Value] | None:
+        """What a capitalised word stands for: the caller's name, a destination, or nothing that matters."""
+        m = sentence.mentions[k]
+        word = str(m.value)
+        words = sentence.words
+        prev = words[m.start - 1] if m.start else ""
+        before = words[max(0, m.start - 3) : m.start]
+        house = self.context.meaning.house
+        if prev in ("dr", "doctor") or word == house[0] or (word == house[1] and self.kind != "station"):
+            return None
+        mine = self.context.wants.get("name")
+        following = sentence.mentions[k + 1] if k + 1 < len(sentence.mentions) else None
+        if following is not None and following.kind == "cap" and following.start == m.end and word != mine:
+            return None  # a first name
+        if word in TOWN_NAMES and not (prev in NAME_CUES and self.kind != "station"):
+            if self.kind == "station" and prev not in ("from", "in", "at", "here"):
+                return "destination", word
+            return None
+        if word == mine or word in FAMILY_NAMES:
+            return "name", word
+        named = "name" in before and prev in ("is", "of", ":", ",", "name")
+        if prev in NAME_CUES or named:
+            return "name", word
+        if m.start:
+            self.strangers.append(word)
+        return None
+
+    def take_questions(self, whole: str, question: bool, asking_word: bool, told_about: Collection[str]) -> None:
+        """Which slots a question or a request asks for, in the order of its words."""
+        found = []
+        for slot in self.slots:
+            hit = ASKS[slot].search(whole)
+            if not hit:
+                continue
+            if (
+                slot in told_about
+                and (not asking_word or slot in ("name", "class", "service", "time", "day"))
+                and not re.search(
+                    r"\b(which|what|other|another|different)( \w+)? (day|time|name|class|service|treatment|date)", whole
+                )
+            ):
+                continue
+            if (
+                slot == "time"
+                and re.search(r"any ?time|some time|time being|good time|on time", whole)
+                and not asking_word
+            ):
+                continue
+            found.append((hit.start(), slot))
+        leaving = ASKS["nights"].search(whole) if "nights" in self.slots else None
+        if WHEN.search(whole) and not (leaving and "when" in leaving.group()):
+            pair = [s for s in ("day", "time") if s in self.context.wants and s not in told_about]
+            missing = [s for s in pair if s not in self.context.told]
+            for slot in (missing or pair[:1]) or [s for s in ("day",) if s in self.slots and s not in told_about]:
+                if all(slot != s for _, s in found):
+                    found.append((whole.index("when"), slot))
+        if (
+            not found
+            and (asking_word or not question)
+            and not re.search(r"\bhow (about|does|do|is)\b|what about", whole)
+        ):
+            for slot, pattern in WEAK_ASKS.items():
+                if slot in self.slots and slot not in told_about and pattern.search(whole):
+                    found.append((0, slot))
+        if not found and DETAILS.search(whole):
+            found = [(0, s) for s in self.context.wants if s not in self.context.told]
+        for _, slot in sorted(found):
+            self.asked[slot] = None
+
+    def take_clause(
+        self, sentence: Sentence, start: int, end: int, inside: list[tuple[str, Value, Mention]], asks: bool
+    ) -> bool:
+        """Weighs one clause; tells whether it is sorry for something."""
+        clause = " ".join(sentence.words[start:end])
+        question = sentence.is_question and end == len(sentence.words)
+        cues = find_clause_cues(clause)
+        negated = cues.negated or self.carry == "not"
+        limited = cues.limited and not (question and asks)
+        books = cues.books or self.carry == "booked"
+        confirms = books and not negated and not cues.unsure
+        # "Your booking is confirmed: a table ..." hands its sense on to what follows the colon
+        leads = end < len(sentence.words) and sentence.words[end] == ":" and not inside
+        self.carry = ("not" if negated else "booked" if confirms else "") if leads else ""
+        about = self.take_rules(clause, limited)
+        self.take_prices(sentence, start, end, inside)
+        denies = (negated or cues.hedged) and not question
+        if (
+            cues.sorry
+            or (denies and (inside or about or books or leads or cues.speaker))
+            or (limited and inside and not confirms)
+        ):
+            self.declined = True
+        if negated and not question and not about:
+            self.refuses = True
+        if confirms and not question:
+            self.confirmed = True
+        offers = cues.offers and not confirms
+        for slot, value, m in inside:
+            lead = " ".join(sentence.words[max(0, m.start - 3) : m.start])
+            after = sentence.words[m.end : m.end + 3]
+            if re.search(r"(instead of|rather than|\bnot|not at|not on|not for|other than)( the)?$", lead):
+                self.denied[slot, value] = None
+                continue
+            if re.search(r"(except|besides|apart from|after|before)( on| at)?$", lead) and slot in ("day", "time"):
+                continue
+            if about and negated and not (slot == "class" and about == "first"):
+                continue  # "dogs are not allowed on Friday" denies no day
+            if slot == "class" and about == "first" and value == "first" and not question:
+                if negated:
+                    self.denied[slot, value] = None
+                continue
+            if negated and not question:
+                self.denied[slot, value] = None
+            elif (
+                (limited and not confirms)
+                or (offers and not (asks and question and slot not in self.asked))
+                or cues.hedged
+                or "instead" in after
+            ):
+                self.offered[slot, value] = None
+            else:
+                self.neutral.append((slot, value, confirms))
+        return cues.sorry
+
+    def take_rules(self, clause: str, limited: bool) -> str | None:
+        """Notes what the clause says of a rule of the house; returns the topic."""
+        m = self.context.meaning
+        for topic, _ in m.rules:
+            if topic == "garden" and topic != self.context.pending and "garden" not in clause:
+                continue
+            if topic == "children" and self.context.pending != topic and "child" not in clause:
+                continue
+            hit = TOPIC_WORDS[topic].search(clause)
+            if hit is None or topic == "breakfast":
+                continue
+            # a taken table is gone, a taken card is welcome
+            plain = clause.replace("taken", "accepted")
+            negated = find_clause_cues(plain).negated
+            if topic == "cards" and "cash" in clause and "card" not in clause and "credit" not in clause:
+                negated = negated or limited or "cash" in clause
+            elif topic == "cards" and re.search(r"cash only|only( take| accept)?( in)? cash|cash , (no|not)", clause):
+                negated = True
+            if topic == "lift" and re.search(r"only( have| the)? stairs", clause):
+                negated = True
+            self.answers[topic] = 0 if negated else 1
+            return topic
+        return None
+
+    def take_prices(self, sentence: Sentence, start: int, end: int, inside: list[tuple[str, Value, Mention]]) -> None:
+        prices = [m for m in sentence.mentions if m.kind == "price" and start <= m.start < end]
+        if not prices:
+            return
+        things = [str(value) for slot, value, _ in inside if slot in ("room", "service", "destination")]
+        breakfast = "breakfast" in sentence.words
+        for k, m in enumerate(prices):
+            amount = m.value if isinstance(m.value, int) else -1
+            if breakfast and self.context.meaning.kind == "hotel" and len(prices) == 1 and not things:
+                self.answers["breakfast"] = amount
+            else:
+                self.prices.append(
+                    (things[k] if len(things) == len(prices) else things[0] if len(things) == 1 else "", amount)
+                )
+
+    def take_short_answer(self, cues: SentenceCues, is_first: bool, has_values: bool) -> None:
+        """ "Yes, of course" and "I'm afraid not" answer the question that is open."""
+        pending = self.context.pending
+        if pending in (None, "price", "breakfast") or pending in self.answers:
+            return
+        if cues.no and not has_values:
+            self.answers[str(pending)] = 0
+            self.declined = True
+        elif is_first and cues.yes:
+            self.answers.setdefault("?yes", 1)
+
+    def result(self) -> Understanding:
+        """Settles what several clauses say of one slot."""
+        yes = self.answers.pop("?yes", None)
+        pending = self.context.pending
+        if yes and pending and pending not in self.answers:
+            self.answers[pending] = 1
+        by_slot: dict[str, dict[Value, bool]] = {}
+        for slot, value, booked in self.neutral:
+            values = by_slot.setdefault(slot, {})
+            values[value] = values.get(value, False) or booked
+        stated: dict[str, Value] = {}
+        for slot, values in by_slot.items():
+            sure = [v for v, booked in values.items() if booked] or list(values)
+            if len(sure) == 1:
+                stated[slot] = sure[0]
+                for v in values:
+                    if v != sure[0]:
+                        self.offered[slot, v] = None
+            else:
+                for v in values:
+                    self.offered[slot, v] = None
+        wants = self.context.wants
+        for slot, value in list(self.offered):
+            if slot in stated and stated[slot] == value:
+                del self.offered[slot, value]
+        complete = all(slot in stated for slot in wants) and bool(wants)
+        confirmed = self.confirmed and not any(s in wants and s not in self.context.told for s in self.asked)
+        if complete and not (self.asked or self.refuses or self.regrets or self.readback):
+            confirmed = True
+        return Understanding(
+            asked=tuple(self.asked),
+            stated=stated,
+            offered=tuple(self.offered),
+            denied=tuple(self.denied),
+            confirmed=confirmed,
+            readback=self.readback and not confirmed,
+            declined=self.declined,
+            refuses=self.refuses,
+            answers=self.answers,
+            prices=tuple(self.prices),
+            closing=self.closing,
+            greeting=self.greeting,
+            helps=self.helps,
+            strangers=tuple(self.strangers),
+            foreign=self.foreign,
+            inventions=self.inventions,
+        )

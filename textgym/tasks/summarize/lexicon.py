@@ -1,0 +1,286 @@
+"""Recognising the facts of a kind of event in any text: words, not templates.
+
+For each kind there is one table from a lower-case word to what it may speak of, made from the word
+lists in `event.Kind`. Lookups are memoised, so that a text costs one dict access a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+from textgym.tasks.summarize.event import Kind
+from textgym.tasks.summarize.kinds import KINDS
+
+EVENT, OPPOSITE, THING, REASON, RESULT = range(5)
+
+# (role, id, mode): mode is "yes" (says it), "no" (says it when negated) or "!" (only after the name)
+Hit = tuple[int, str, str]
+
+NEGATIONS = frozenset(
+    [
+        "not",
+        "no",
+        "nobody",
+        "none",
+        "nothing",
+        "never",
+        "cannot",
+        "can't",
+        "neither",
+        "nor",
+        "without",
+        "nowhere",
+        "hardly",
+        "barely",
+        "isn't",
+        "aren't",
+        "wasn't",
+        "weren't",
+        "don't",
+        "doesn't",
+        "didn't",
+        "won't",
+        "wouldn't",
+        "couldn't",
+        "shouldn't",
+        "hasn't",
+        "haven't",
+        "hadn't",
+        "cant",
+        "dont",
+        "didnt",
+        "wasnt",
+        "isnt",
+        "mustn't",
+        "needn't",
+    ]
+)
+# Verbs that undo what follows them: "refused to open", "failed to open".
+UNDOING = frozenset(
+    [
+        "fail",
+        "failed",
+        "fails",
+        "refuse",
+        "refused",
+        "refuses",
+        "deny",
+        "denied",
+        "denies",
+        "decline",
+        "declined",
+        "avoid",
+        "avoided",
+        "avoids",
+        "unable",
+        "rejected",
+        "rejects",
+        "reject",
+        "refusal",
+    ]
+)
+# After "no" these make no negation; the same for "only" after "not".
+NO_NEGATION_BEFORE = frozenset(
+    ["longer", "more", "matter", "wonder", "doubt", "later", "less", "fewer", "sooner", "only", "just"]
+)
+CLAUSE_BREAKS = frozenset(
+    [
+        "and",
+        "but",
+        "because",
+        "so",
+        "since",
+        "while",
+        "although",
+        "though",
+        "as",
+        "when",
+        "who",
+        "which",
+        "whereas",
+        "where",
+        "after",
+        "before",
+        "if",
+        "until",
+    ]
+)
+
+TOKEN = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*|[0-9]+(?:[.,:][0-9]+)*(?:st|nd|rd|th|k)?(?![^\W\d_])|\S")
+
+_SLOT = re.compile(r"%\(\w+\)s")
+_MEMO_LIMIT = 20_000  # words remembered a kind; hostile text must not fill the memory
+
+
+class KindLexicon:
+    """The table of one kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self._exact: dict[str, list[Hit]] = {}
+        self._prefix: dict[str, list[Hit]] = {}
+        self._multi: dict[str, list[tuple[tuple[str, ...], Hit]]] = {}
+        self._memo: dict[str, tuple[Hit, ...]] = {}
+        self._add(kind.verbs, EVENT, "", "yes")
+        self._add(kind.opposite, OPPOSITE, "", "yes")
+        for thing, words in kind.things.items():
+            self._add(words, THING, thing, "yes")
+        for role, facts in ((REASON, kind.reasons), (RESULT, kind.results)):
+            for fact in facts.values():
+                self._add(fact.yes, role, fact.id, "yes")
+                self._add(fact.no, role, fact.id, "no")
+        common = _words_in(_flat(kind))
+        # The words of our own wordings: none of them can speak of another reason or result.
+        self.own_words = {
+            fact.id: common | _words_in((*fact.clauses, *fact.formal, *getattr(fact, "phrases", ())))
+            for facts in (kind.reasons, kind.results)
+            for fact in facts.values()
+        }
+        self.polarity = {
+            (role, fact.id): self._expected_polarity(
+                role, fact.id, (*fact.clauses, *fact.formal, *getattr(fact, "phrases", ()))
+            )
+            for role, facts in ((REASON, kind.reasons), (RESULT, kind.results))
+            for fact in facts.values()
+        }
+
+    def _add(self, words: str, role: int, id: str, mode: str) -> None:
+        for word in words.split():
+            hit = (role, id, mode)
+            if word.endswith("!"):
+                word, hit = word[:-1], (role, id, "!")
+            parts = word.split("_")
+            if len(parts) > 1:
+                self._multi.setdefault(parts[0], []).append((tuple(parts[1:]), hit))
+            elif word.endswith("*"):
+                self._prefix.setdefault(word[:-1], []).append(hit)
+            else:
+                for form in inflections(word):
+                    hits = self._exact.setdefault(form, [])
+                    if hit not in hits:
+                        hits.append(hit)
+
+    def hits(self, word: str) -> tuple[Hit, ...]:
+        """What one lower-case word may speak of."""
+        found = self._memo.get(word)
+        if found is None:
+            found = self._look_up(word)
+            if not found and "-" in word:
+                found = tuple(hit for part in word.split("-")[:4] for hit in self._look_up(part))
+            if len(self._memo) < _MEMO_LIMIT and len(word) < 40:
+                self._memo[word] = found
+        return found
+
+    def _look_up(self, word: str) -> tuple[Hit, ...]:
+        if word.endswith("'s"):
+            bare = word[:-2]
+            if bare in self._exact:
+                word = bare
+        hits = list(self._exact.get(word, ()))
+        for end in range(min(len(word), 16), 1, -1):
+            for hit in self._prefix.get(word[:end], ()):
+                if hit not in hits:
+                    hits.append(hit)
+        return tuple(hits)
+
+    def multi_hits(self, words: list[str], at: int) -> list[Hit]:
+        """What the words from `at` on speak of together, e.g. "gave up"."""
+        options = self._multi.get(words[at])
+        if options is None:
+            return []
+        return [hit for rest, hit in options if _continues(words, at + 1, rest)]
+
+    def starts_multi(self, word: str) -> bool:
+        return word in self._multi
+
+    def _expected_polarity(self, role: int, id: str, wordings: tuple[str, ...]) -> int:
+        """+1: never negated in our own wordings, -1: always, 0: both."""
+        seen = set()
+        for wording in wordings:
+            words = [w.lower() for w in TOKEN.findall(_SLOT.sub("he", wording))]
+            marks = mark_negations(words)
+            for at, word in enumerate(words):
+                hits = (*self.hits(word), *self.multi_hits(words, at))
+                if any(hit == (role, id, "yes") for hit in hits):
+                    seen.add(is_negated(marks, words, at) or any(w in UNDOING for w in words))
+        return 0 if len(seen) != 1 else -1 if True in seen else 1
+
+
+def _flat(kind: Kind) -> list[str]:
+    texts: list[str] = []
+    for template in (*kind.heads, *kind.adjuncts):
+        for piece in template:
+            texts += [piece] if isinstance(piece, str) else ["".join(map(str, option)) for option in piece]
+    return texts
+
+
+def _words_in(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset(word for text in texts for word in TOKEN.findall(_SLOT.sub(" ", text).lower()))
+
+
+def _continues(words: list[str], at: int, rest: tuple[str, ...]) -> bool:
+    if at + len(rest) > len(words):
+        return False
+    for word, wanted in zip(words[at:], rest, strict=False):
+        if word != wanted and not (wanted[-1] == "*" and word.startswith(wanted[:-1])):
+            return False
+    return True
+
+
+def inflections(word: str) -> tuple[str, ...]:
+    """The word and its regular forms (too many is no harm: the others are no words)."""
+    forms = [word, word + "s", word + "ed", word + "d", word + "ing", word + "es", word + "'s"]
+    if word.endswith("e"):
+        forms.append(word[:-1] + "ing")
+    if word.endswith("y"):
+        forms += [word[:-1] + "ies", word[:-1] + "ied"]
+    if len(word) > 2 and word[-1] not in "aeiouwy":
+        forms += [word + word[-1] + "ing", word + word[-1] + "ed"]
+    return tuple(forms)
+
+
+def mark_negations(words: list[str]) -> list[tuple[int, int]] | None:
+    """(position, clause start) of each negation; None where there is none, the usual case."""
+    marks: list[tuple[int, int]] = []
+    start = 0
+    for at, word in enumerate(words):
+        if word in CLAUSE_BREAKS or word in ".,;:!?()":
+            start = at
+        elif word in NEGATIONS:
+            if at + 1 < len(words) and words[at + 1] in NO_NEGATION_BEFORE:
+                continue
+            if word == "nothing" and at and words[at - 1] == "for":  # for free
+                continue
+            marks.append((at, start))
+    return marks or None
+
+
+def is_negated(marks: list[tuple[int, int]] | None, words: list[str], at: int, before: int = 5, after: int = 2) -> bool:
+    """Whether a negation of the same clause stands near word `at`."""
+    if marks is None:
+        return False
+    for position, start in marks:
+        if position <= at <= position + before and not _broken(words, position, at):
+            return True
+        if position - after <= at < position and at >= start:
+            return True
+    return False
+
+
+def clause_start(words: list[str], at: int) -> int:
+    """Where the clause of word `at` begins."""
+    while at > 0 and words[at] not in CLAUSE_BREAKS and words[at] not in ".,;:!?()":
+        at -= 1
+    return at
+
+
+def _broken(words: list[str], left: int, right: int) -> bool:
+    """Whether a clause ends between two positions."""
+    return any(words[k] in CLAUSE_BREAKS or words[k] in ".,;:!?()" for k in range(left + 1, right))
+
+
+@cache
+def lexicon_of(kind: str) -> KindLexicon:
+    return KindLexicon(KINDS[kind])
