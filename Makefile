@@ -47,20 +47,24 @@ assets: $(INSTALLED)
 
 install: $(INSTALLED)
 
-# A .venv whose interpreter is gone (a moved folder, an upgraded Python) is made anew.
+# A .venv that cannot be used (a moved folder, an upgraded or an old Python, an interrupted start) is made anew.
+CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python)
+IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
 $(INSTALLED): pyproject.toml constraints.txt
-	@if ! $(BIN)/python -c '' 2>/dev/null; then \
-	    found=''; \
-	    for python in $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python); do \
-	        if "$$python" -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
-	        then found="$$python"; break; fi; \
+	@if ! { $(BIN)/python -c '$(IS_SUPPORTED)' && $(BIN)/python -m pip --version; } >/dev/null 2>&1; then \
+	    found=''; tried=''; \
+	    for python in $(CANDIDATES); do \
+	        if "$$python" -c 'import ensurepip, venv; $(IS_SUPPORTED)' 2>/dev/null; then found="$$python"; break; fi; \
+	        tried="$$tried $$python ($$("$$python" -V 2>/dev/null || echo none)),"; \
 	    done; \
 	    if [ -z "$$found" ]; then \
-	        echo "textgym needs Python 3.11, 3.12 or 3.13 with the venv module on PATH (tried: $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python); python3 is $$(python3 -V 2>&1 || true)). Name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; \
+	        echo "textgym needs Python 3.11, 3.12 or 3.13 with its venv module. On PATH:$${tried%,}." >&2; \
+	        echo "Name one with: make $(or $(MAKECMDGOALS),demo) PYTHON=path/to/python3.12" >&2; \
 	        exit 1; \
 	    fi; \
 	    echo "making $(VENV) with $$("$$found" -V)"; \
-	    "$$found" -m venv --clear $(VENV); \
+	    "$$found" -m venv --clear $(VENV) || exit 1; \
 	fi
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@

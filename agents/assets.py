@@ -58,11 +58,14 @@ class AssetConfig:
     num_layers: int = 4
     num_heads: int = 4
     max_positions: int = 512
-    simple_steps: int = 600
-    whole_steps: int = 2000
+    initializer_range: float = 0.06
+    copy_steps: int = 400
+    simple_steps: int = 500
+    whole_steps: int = 2400
     habit_steps: int = 400
     batch_size: int = 64
     learning_rate: float = 2.5e-3
+    muon_learning_rate: float = 1e-2
     habit_learning_rate: float = 5e-4
     mixture: tuple[float, float, float] = (0.4, 0.3, 0.3)  # of a batch, by world
 
@@ -161,9 +164,30 @@ def new_model(config: AssetConfig, tokenizer: ChatTokenizer) -> Any:
             num_attention_heads=config.num_heads,
             num_key_value_heads=config.num_heads,
             max_position_embeddings=config.max_positions,
+            initializer_range=config.initializer_range,
             tie_word_embeddings=True,
             bos_token_id=None,
             eos_token_id=tokenizer.end_of_turn,
             pad_token_id=tokenizer.pad,
         )
     )
+
+
+def copies(config: AssetConfig, tokenizer: ChatTokenizer) -> Iterator[list[Episode]]:
+    """Endless batches of random tokens said again from somewhere in the middle.
+
+    Copying is what all three tasks need first; a few hundred steps of this, and names are copied
+    from the first documents on.
+    """
+    rng = np.random.default_rng([config.seed, 1])
+    opening = tokenizer.prompt_ids([Message("user", "")])
+    first = len(SPECIALS) + 256
+    while True:
+        batch = []
+        for _ in range(config.batch_size):
+            ids = rng.integers(first, tokenizer.vocab_size, int(rng.integers(12, 48))).tolist()
+            start = int(rng.integers(0, len(ids) // 2))
+            said = [*ids[start:], tokenizer.end_of_turn]
+            chosen = [False] + [True] * (len(said) - 1)  # where the copy begins cannot be known
+            batch.append(Episode([opening[0], *ids, *opening[1:]], said, chosen))
+        yield batch

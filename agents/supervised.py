@@ -27,6 +27,8 @@ class SupervisedConfig:
     num_steps: int = 1000
     batch_size: int = 64  # conversations a step
     learning_rate: float = 2e-3
+    muon: bool = False  # from-scratch training: fewer steps to the same loss (Jordan et al. 2024)
+    muon_learning_rate: float = 1e-2
     warmup_steps: int = 50
     final_lr_fraction: float = 0.1  # cosine decay ends here
     weight_decay: float = 0.01
@@ -68,15 +70,13 @@ def tune(
         batches: at least `config.num_steps` batches of conversations.
         report: called with (step, loss) every 100 steps.
     """
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.95), fused=True
-    )
+    optimizers = _optimizers(model, config)
     device = next(model.parameters()).device
     losses: list[float] = []
     model.train()
     for step, episodes in zip(range(config.num_steps), batches, strict=False):
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * _schedule(step, config)
+        for group in (g for o in optimizers for g in o.param_groups):
+            group["lr"] = group["initial_lr"] * _schedule(step, config)
         total_weight, total = 0.0, torch.zeros((), device=device)
         # Sorted by length, in four parts: little padding, and attention over short rows only.
         by_length = sorted(episodes, key=lambda e: len(e.prompt) + len(e.continuation))
@@ -97,14 +97,40 @@ def tune(
             loss.backward()
             total += loss.detach()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         losses.append(float(total))
         if report is not None and (step + 1) % 100 == 0:
             report(step + 1, sum(losses[-100:]) / 100)
     model.eval()
     tail = losses[-max(1, len(losses) // 10) :]
     return sum(tail) / len(tail)
+
+
+def _optimizers(model: Any, config: SupervisedConfig) -> list[torch.optim.Optimizer]:
+    """AdamW; or, with `muon`, Muon for the trunk's matrices and AdamW for embeddings and norms."""
+    trunk_matrices, others = [], []
+    embeddings = {id(model.get_input_embeddings().weight), id(model.get_output_embeddings().weight)}
+    for parameter in model.parameters():
+        is_matrix = config.muon and parameter.ndim == 2 and id(parameter) not in embeddings
+        (trunk_matrices if is_matrix else others).append(parameter)
+    adamw = torch.optim.AdamW(
+        others, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.95), fused=True
+    )
+    optimizers: list[torch.optim.Optimizer] = [adamw]
+    if trunk_matrices:
+        optimizers.append(
+            torch.optim.Muon(
+                trunk_matrices,
+                lr=config.muon_learning_rate,
+                weight_decay=config.weight_decay,
+                adjust_lr_fn="match_rms_adamw",
+            )
+        )
+    for group in (g for o in optimizers for g in o.param_groups):
+        group["initial_lr"] = group["lr"]
+    return optimizers
 
 
 def _schedule(step: int, config: SupervisedConfig) -> float:

@@ -153,6 +153,8 @@ FREE_REPLIES: list[tuple[Meaning, str, dict]] = [
     (RESTAURANT, "Ten people is too many for us, the largest table seats eight.", {"offered": {("people", 8)}}),
     (RESTAURANT, "Dogs aren't permitted, I'm afraid. How many guests?", {"asked": {"people"}, "answers": {"dogs": 0}}),
     (RESTAURANT, "Sadly, your dog has to stay at home.", {"answers": {"dogs": 0}}),
+    (RESTAURANT, "No, dogs are not allowed.", {"answers": {"dogs": 0}}),
+    (RESTAURANT, "No, dogs are allowed.", {"answers": {}}),
     (RESTAURANT, "Yes, you can bring the dog.", {"answers": {"dogs": 1}}),
     (
         RESTAURANT,
@@ -236,6 +238,7 @@ def test_reader_understands_free_text(house: Meaning, reply: str, expected: dict
         if key == "asked":
             assert set(found) == value
         elif key in ("stated", "answers"):
+            assert value or not found
             assert {k: found.get(k) for k in value} == value
         elif key in ("offered", "denied", "prices"):
             assert value <= set(found)
@@ -597,9 +600,9 @@ HOSTILE += [20_000 * piece for piece in PIECES]
 def test_hostile_text_is_judged_low_and_fast(text: str) -> None:
     ex = TASK[3]
     said = Transcript((*ex.prompt, Message("assistant", text)), ex.references, ex.meta, None, 2)
-    start = time.perf_counter()
+    start = time.process_time()
     score = TASK.judge(said).score
     assert TASK.reply(said, make_rng())
     assert isinstance(TASK.understand(said), Understanding)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     assert 0.0 <= score < 0.1

@@ -31,7 +31,7 @@ def make_network(family: str, kind: str):
     torch.manual_seed(1)
     if family == "llama":
         return {"token": LlamaForTokenClassification, "sequence": LlamaForSequenceClassification}[kind](
-            tiny_config(num_labels=1)
+            tiny_config(num_labels=1, pad_token_id=7)  # as a checkpoint may have it, whatever the tokenizer pads with
         )
     if family == "gpt2":
         config = GPT2Config(
@@ -70,6 +70,8 @@ def conversations() -> list[Transcript]:
     turns = (Message(user, "Hello"), Message(assistant, "A room?"), Message(user, "Yes"), Message(assistant, "Booked."))
     made.append(Transcript(turns, num_prompt_messages=1))
     made.append(Transcript((*turns, Message(user, "Bye")), num_prompt_messages=1))
+    long = (Message(user, " ".join(SENTENCES)),)  # six samples of one prompt, which may share rows
+    made += [Transcript((*long, Message(assistant, (SENTENCES[0] * 3)[: 9 * i]))) for i in range(6)]
     made.append(Transcript((Message(user, "🙂 <|end|> naïve"), Message(assistant, "日本 🙂 <|end|> ok"))))
     return made
 
@@ -90,6 +92,24 @@ def test_scores_depend_on_the_conversation_alone(folder):
     for other in (alone, small, padded_left):
         assert np.abs(other - scores).max() <= 1e-4
     assert np.abs(shuffled - scores[order]).max() <= 1e-4
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "bert"])
+def test_a_prompt_is_computed_once_for_its_samples_where_the_network_allows(family, tmp_path):
+    make_network(family, "token").save_pretrained(tmp_path)
+    reward = LearnedReward(tmp_path, tiny_hf_tokenizer())
+    prompt = Message("user", " ".join(SENTENCES))
+    samples = [Transcript((prompt, Message("assistant", "word " * i))) for i in range(8)]
+    reward.score(samples[:3])  # where it finds out
+    seen: list[int] = []
+    hook = reward.model.register_forward_pre_hook(
+        lambda model, args, kwargs: seen.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    reward.score(samples)
+    hook.remove()
+    num_prompt = len(reward.tokenizer.prompt_ids([prompt]))
+    assert len(seen) == 1, "one forward pass"
+    assert (seen[0] < 3 * num_prompt) == (family != "bert")
 
 
 def test_saved_and_loaded_again_it_scores_the_same(folder, tmp_path):

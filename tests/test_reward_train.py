@@ -10,13 +10,13 @@ import torch
 from test_reward_learned import make_network
 from tiny import save_tiny_tokenizer, tiny_policy, tiny_tokenizer
 
-from textgym.feedback.preferences import Preference
+from textgym.feedback.preferences import Preference, split_by_prompt
 from textgym.feedback.raters import SimulatedRaters
 from textgym.rewards.calibration import accuracy_interval, expected_calibration_error, fit_scale, preference_loss
-from textgym.rewards.head import Head, constant_direction
+from textgym.rewards.head import Head, constant_direction, load_trunk
 from textgym.rewards.learned import LearnedReward
-from textgym.rewards.pairs import can_share_prompts, encode_pairs, score_pairs
-from textgym.rewards.train import RewardTrainConfig, bradley_terry_loss, train_reward_model
+from textgym.rewards.sharing import can_share_prompts, encode_pairs, score_pairs
+from textgym.rewards.train import RewardTrainConfig, _Run, bradley_terry_loss, train_reward_model
 from textgym.types import Message, Transcript
 
 RATERS = SimulatedRaters(count=3, noise=0.1)
@@ -78,12 +78,46 @@ def test_the_saved_model_knows_what_the_raters_like(trained):
     assert "accuracy_ceiling" in card
 
 
+def test_score_differences_are_calibrated_on_the_validation_pairs(trained):
+    _, output, metrics = trained
+    validation = split_by_prompt(toy_preferences(700), [0.2, 0.3])[0]
+    reward = LearnedReward(output)
+    chosen, rejected = (reward.score([p.transcripts[side] for p in validation]).values for side in (0, 1))
+    assert fit_scale(chosen - rejected) == pytest.approx(1, abs=0.02)
+    assert abs(np.concatenate([chosen, rejected]).mean()) < 0.02
+    assert metrics["scale"] != 1
+
+
+def test_the_weights_that_did_best_on_held_out_pairs_are_kept(base):
+    config = RewardTrainConfig(batch_size=8, epochs=2, evaluations=8, patience=3, learning_rate=1e-2)
+    network = load_trunk(base, "token", tiny_tokenizer(), seed=0)
+    seen: list[torch.Tensor] = []
+
+    class Scripted(_Run):
+        """Held-out losses: worse, better, then worse for ever."""
+
+        def score(self, pairs):
+            seen.append(network.score.weight.detach().clone())
+            quality = {1: 1.0, 2: 2.0}.get(len(seen), 0.0)
+            return np.full(len(pairs), quality), np.zeros(len(pairs))
+
+    preferences = toy_preferences(40)
+    pairs = encode_pairs(tiny_tokenizer(), preferences, None)
+    steps = Scripted(network, config, 0).fit(pairs, preferences, pairs, preferences, False)
+    assert len(seen) == 2 + config.patience, "and the run stops early"
+    assert steps < config.epochs * len(pairs) / config.batch_size
+    assert torch.equal(network.score.weight, seen[1])
+    assert not torch.equal(seen[1], seen[2])
+
+
 def test_a_dense_reward_blames_the_letters_that_are_to_blame(trained):
     kind, output, _ = trained
-    if kind == "sequence":
-        pytest.skip("one output a conversation has no spans")
     text = "oxoxoxox"
-    [spans] = LearnedReward(output).score([Transcript((Message("user", "say y"), Message("assistant", text)))]).spans
+    scores = LearnedReward(output).score([Transcript((Message("user", "say y"), Message("assistant", text)))])
+    if kind == "sequence":
+        assert scores.spans is None, "one output a conversation blames nothing"
+        return
+    [spans] = scores.spans
     letter = np.array([text[s:e] for s, e in zip(spans.start, spans.end, strict=True)])
     assert spans.value[letter == "o"].mean() > spans.value[letter == "x"].mean() + 0.3
 
@@ -114,7 +148,7 @@ def test_networks_that_look_ahead_get_two_rows_a_pair():
 def test_scale_and_shift_move_the_scores_and_nothing_else(family, kind):
     network = make_network(family, kind).eval()
     pairs = encode_pairs(tiny_tokenizer(), toy_preferences(60), None)
-    conversations = [c for pair in pairs for c in pair[:2]]
+    conversations = [c for pair in pairs for c in pair.conversations]
 
     def scores() -> torch.Tensor:
         with torch.no_grad():

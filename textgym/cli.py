@@ -59,6 +59,9 @@ def _dispatch(arguments: list[str]) -> int:
     if name not in commands:
         print(f"textgym: no command {name!r}, there are {[*commands, 'train']}", file=sys.stderr)
         return 2
+    if not rest:  # the defaults need no parser
+        commands[name]()
+        return 0
     try:
         import tyro
     except ImportError as error:

@@ -69,6 +69,7 @@ class TextVectorEnv(SpecHolder, VectorEnv[Any, Any, np.ndarray]):  # type: ignor
         self.action, self.render_mode = action, render_mode
         self.autoreset_mode, self.max_episode_steps = mode, max_episode_steps
         self.metadata = {**self.metadata, "autoreset_mode": AutoresetMode(mode)}
+        self.context_length, self.max_new_tokens, self.max_turns = context_length, max_new_tokens, max_turns
         self._episodes = EpisodeBatch(task, reward, tokenizer, num_envs, context_length, max_new_tokens, max_turns)
         self.num_envs = num_envs
         vocab_size = tokenizer.vocab_size

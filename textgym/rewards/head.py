@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.encoding import EncodedConversation
-from textgym.rewards.network import Kind, outputs, pad, padding_id
+from textgym.rewards.network import Kind, outputs, pad, padding_id, quietly
 
 
 def load_trunk(path: str | Path, kind: Kind, tokenizer: ChatTokenizer, seed: int) -> Any:
@@ -28,18 +28,13 @@ def load_trunk(path: str | Path, kind: Kind, tokenizer: ChatTokenizer, seed: int
         ValueError: nothing that loads, other weights missing than the head's, or a tokenizer that does not fit.
     """
     from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
-    from transformers.utils import logging
 
     auto = AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # it would warn of the head that is new on purpose
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), quietly():
             model, info = auto.from_pretrained(str(path), num_labels=1, dtype=torch.float32, output_loading_info=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ValueError(f"model={str(path)!r} could not be loaded with a reward head: {error}") from error
-    finally:
-        logging.set_verbosity(verbosity)
     trunk = {name for name in info["missing_keys"] if name.startswith(model.base_model_prefix + ".")}
     if trunk:
         raise ValueError(f"model={str(path)!r} lacks weights of its trunk: {sorted(trunk)[:4]}")

@@ -19,6 +19,7 @@ from textgym.models.language_model import DTYPES
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.encoding import EncodedConversation, encode_conversations, load_reward_tokenizer, response_spans
 from textgym.rewards.network import kind_of, load_network, max_positions, outputs, pad, padding_id
+from textgym.rewards.sharing import can_share_prompts, group_by_prompt, split_values, to_row, token_values
 from textgym.types import Scores, Transcript
 
 
@@ -75,6 +76,7 @@ class LearnedReward:
         self.max_length = max_positions(self.model.config)
         self.labels = [str(self.model.config.id2label[i]) for i in range(self.model.config.num_labels)]
         self.weights = self._check_weights(weights)
+        self._shares_prompt: bool | None = None  # not known before several samples of a prompt are seen
         self.num_cut = 0
         self.prompt_tokens_cut = 0
         rows = self.model.get_input_embeddings().weight.shape[0]
@@ -88,31 +90,61 @@ class LearnedReward:
         """Scores of n transcripts, with components (several outputs) or spans (kind "token")."""
         conversations = encode_conversations(self.tokenizer, transcripts, self.max_length)
         self._count_cuts(conversations)
-        out = np.zeros((len(transcripts), len(self.labels)), dtype=np.float32)
-        values: list[np.ndarray] = [np.zeros(0, dtype=np.float32)] * len(transcripts)
-        for rows in self._batches(conversations):
-            chosen = [conversations[row] for row in rows]
-            padding = padding_id(self.model, self.kind, chosen, self.tokenizer.pad)
-            with torch.inference_mode():
-                scores, per_token = outputs(self.model, self.kind, pad(chosen, padding, self.device))
-            out[rows] = scores.cpu().numpy()
-            if per_token is not None:
-                dense = per_token.cpu().numpy()
-                for k, row in enumerate(rows):
-                    values[row] = dense[k, : len(chosen[k].ids)]
         if self.kind == "token":
+            values = self._token_values(conversations)
             spans = [
                 response_spans(self.tokenizer, *each) for each in zip(conversations, values, transcripts, strict=True)
             ]
             return Scores(np.array([s.value.sum(dtype=np.float64) for s in spans], dtype=np.float32), spans=spans)
+        out = np.zeros((len(transcripts), len(self.labels)), dtype=np.float32)
+        for batch in self._batches([len(c.ids) for c in conversations]):
+            out[batch] = self._forward([conversations[i] for i in batch])[0].cpu().numpy()
         components = dict(zip(self.labels, out.T, strict=True)) if len(self.labels) > 1 else {}
         return Scores((out @ self.weights).astype(np.float32), components=components)
 
-    def _batches(self, conversations: Sequence[EncodedConversation]) -> Iterator[list[int]]:
+    def _forward(self, conversations: Sequence[EncodedConversation]) -> tuple[torch.Tensor, torch.Tensor | None]:
+        padding = padding_id(self.model, self.kind, conversations, self.tokenizer.pad)
+        with torch.inference_mode():
+            return outputs(self.model, self.kind, pad(conversations, padding, self.device))
+
+    def _token_values(self, conversations: Sequence[EncodedConversation]) -> list[np.ndarray]:
+        """(L,) float32 a conversation; the samples of one prompt share a row where the network allows it."""
+        values = [np.zeros(0, dtype=np.float32)] * len(conversations)
+        groups = self._groups(conversations)
+        rows = [to_row([conversations[i] for i in group]) for group in groups]
+        for batch in self._batches([row.length for row in rows]):
+            chosen = [rows[r] for r in batch]
+            if self._shares_prompt:
+                with torch.inference_mode():
+                    dense = split_values(token_values(self.model, chosen, self.tokenizer.pad)[0].cpu(), chosen)
+            else:
+                per_token = self._forward([row.conversations[0] for row in chosen])[1]
+                assert per_token is not None
+                dense = [[v[: row.length]] for v, row in zip(per_token.cpu(), chosen, strict=True)]
+            for r, of_row in zip(batch, dense, strict=True):
+                for i, value in zip(groups[r], of_row, strict=True):
+                    values[i] = value.numpy()
+        return values
+
+    def _groups(self, conversations: Sequence[EncodedConversation]) -> list[list[int]]:
+        """Which conversations go in one row; decides once whether the network can have several in one."""
+        alone = [[i] for i in range(len(conversations))]
+        if self._shares_prompt is False:
+            return alone
+        groups = group_by_prompt(conversations)
+        if self._shares_prompt is None:
+            several = [g for g in groups if len(g) > 1][:2]
+            if not several:
+                return alone
+            rows = [to_row([conversations[i] for i in group[:3]]) for group in several]
+            self._shares_prompt = can_share_prompts(self.model, self.kind, rows, self.tokenizer.pad)
+        return groups if self._shares_prompt else alone
+
+    def _batches(self, lengths: Sequence[int]) -> Iterator[list[int]]:
         """Rows of similar length together, so that little is padded; the longest first."""
-        order = sorted(range(len(conversations)), key=lambda row: -len(conversations[row].ids))
+        order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
         while order:
-            n = max(1, self.batch_tokens // len(conversations[order[0]].ids))
+            n = max(1, self.batch_tokens // lengths[order[0]])
             yield order[:n]
             order = order[n:]
 

@@ -8,7 +8,8 @@ up to the score. Used alike by scoring and by training, so that both see the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -45,6 +46,22 @@ def kind_of(architectures: Sequence[str], name: str) -> Kind:
     )
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """No progress bars and no warnings of transformers, e.g. of a head that is new on purpose; errors stay errors."""
+    from transformers.utils import logging
+
+    verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if has_bars:
+            logging.enable_progress_bar()
+
+
 def load_network(path: str | Path, dtype: torch.dtype) -> tuple[Any, Kind]:
     """A checkpoint with its trained head, in evaluation mode.
 
@@ -58,7 +75,8 @@ def load_network(path: str | Path, dtype: torch.dtype) -> tuple[Any, Kind]:
         kind = kind_of(architectures, f"reward model {str(path)!r}")
         auto = AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
         # transformers 5 would otherwise take the checkpoint's own dtype
-        model, info = auto.from_pretrained(str(path), dtype=dtype, output_loading_info=True)
+        with quietly():
+            model, info = auto.from_pretrained(str(path), dtype=dtype, output_loading_info=True)
     except (OSError, KeyError, RuntimeError) as error:
         raise ValueError(f"reward model {str(path)!r} could not be loaded: {error}") from error
     missing = sorted(info["missing_keys"])

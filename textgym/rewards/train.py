@@ -35,8 +35,8 @@ from textgym.rewards.card import write_card
 from textgym.rewards.encoding import load_reward_tokenizer
 from textgym.rewards.head import Head, load_trunk
 from textgym.rewards.learned import LearnedReward
-from textgym.rewards.network import HEADS, Kind, max_positions
-from textgym.rewards.pairs import EncodedPair, can_share_prompts, encode_pairs, score_pairs
+from textgym.rewards.network import HEADS, Kind, max_positions, quietly
+from textgym.rewards.sharing import SharedRow, can_share_prompts, encode_pairs, score_pairs
 
 
 @dataclass(frozen=True)
@@ -119,17 +119,18 @@ def train_reward_model(
     scale = fit_scale(chosen - rejected, _weights(validation))
     head = Head(network, config.kind)
     head.multiply(scale)
-    head.shift_mean_to_zero([c for pair in parts[1] for c in pair[:2]], chat.pad)
+    head.shift_mean_to_zero([c for pair in parts[1] for c in pair.conversations], chat.pad)
 
     chosen, rejected = run.score(parts[2])
     metrics = pair_metrics(chosen, rejected, _lengths(test), _prompt_numbers(test))
     ceiling = accuracy_ceiling(test) if ceiling is None else ceiling
     if ceiling is not None:
         metrics["accuracy_ceiling"] = ceiling
-    cut = sum(c.prompt_tokens_cut > 0 for part in parts for pair in part for c in pair[:2])
+    cut = sum(c.prompt_tokens_cut > 0 for part in parts for pair in part for c in pair.conversations)
     metrics |= {"steps": float(steps), "seconds": time.perf_counter() - started, "scale": scale, "prompts_cut": cut}
     with new_folder(output) as folder:
-        network.save_pretrained(folder)
+        with quietly():
+            network.save_pretrained(folder)
         chat.hf.save_pretrained(folder)
         write_card(folder / "README.md", preferences, str(model), config, metrics, notes or {})
         _require_same_scores(folder, test[:8], chosen[:8], config.device)
@@ -145,15 +146,15 @@ class _Run:
         self.shares_prompt = False
         self.rng = np.random.default_rng(config.seed)
 
-    def choose_layout(self, pairs: Sequence[EncodedPair]) -> None:
+    def choose_layout(self, pairs: Sequence[SharedRow]) -> None:
         self.network.eval()
         self.shares_prompt = can_share_prompts(self.network, self.config.kind, pairs[:4], self.padding)
 
     def fit(
         self,
-        pairs: Sequence[EncodedPair],
+        pairs: Sequence[SharedRow],
         preferences: Sequence[Preference],
-        validation_pairs: Sequence[EncodedPair],
+        validation_pairs: Sequence[SharedRow],
         validation: Sequence[Preference],
         shows_progress: bool,
     ) -> int:
@@ -167,7 +168,7 @@ class _Run:
         check_at = set(np.linspace(0, total, config.evaluations + 1).round().astype(int)[1:].tolist())
         best, best_weights, since_best, step = math.inf, None, 0, 0
         with _progress(total, shows_progress) as report:
-            for step, rows in enumerate(self._batches([p.row_length for p in pairs], total), start=1):
+            for step, rows in enumerate(self._batches([p.length for p in pairs], total), start=1):
                 network.train()
                 with arithmetic(self.device, self.dtype):
                     chosen, rejected = score_pairs(
@@ -196,11 +197,11 @@ class _Run:
         return step
 
     @torch.inference_mode()
-    def score(self, pairs: Sequence[EncodedPair]) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, pairs: Sequence[SharedRow]) -> tuple[np.ndarray, np.ndarray]:
         """(n,) float32 scores of the chosen and of the rejected ones, in full precision."""
         self.network.eval()
         both = np.zeros((2, len(pairs)), dtype=np.float32)
-        order = sorted(range(len(pairs)), key=lambda i: pairs[i].row_length)
+        order = sorted(range(len(pairs)), key=lambda i: pairs[i].length)
         for start in range(0, len(order), self.config.batch_size):
             rows = order[start : start + self.config.batch_size]
             scores = score_pairs(

@@ -88,6 +88,9 @@ REQUEST = re.compile(
     r"|all i need|leaves|what's left|only the|last thing|remind me|share|same for|like to have)\b|^(and "
     r"|now |then |so )?(your|the|a) "
 )
+GRANTS = re.compile(
+    r"\b(are|is|can|may) (\w+ )?(welcome|allowed|offered|accepted|possible|fine|free|available|used|had|given)\b"
+)
 LEAD = r"^((oh|well|hello|hi|ah|hm) |, |\. |! )*"
 YES = re.compile(LEAD + r"(yes|yeah|yep)\b")
 SOFT_YES = re.compile(LEAD + r"(of course|sure|certainly|absolutely|definitely|by all means|naturally|gladly)\b")

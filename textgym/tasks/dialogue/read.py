@@ -15,6 +15,7 @@ from textgym.tasks.dialogue.cues import (
     ASKS,
     DETAILS,
     FOREIGN,
+    GRANTS,
     TOPIC_WORDS,
     WEAK_ASKS,
     WHEN,
@@ -165,7 +166,7 @@ class Reader:
                     self.asked[slot] = None  # "single or double?"
         if question and not asks:
             self.readback = self.readback or bool(told_about) or (cues.right and bool(self.neutral or self.offered))
-        self.take_short_answer(cues, is_first, bool(values))
+        self.take_short_answer(cues, is_first, bool(values), len(self.answers) > answered)
 
     def resolve(self, sentence: Sentence) -> list[tuple[str, Value, Mention]]:
         """The mentions that fit this kind of house, as (slot, value, mention)."""
@@ -338,6 +339,8 @@ class Reader:
             # a taken table is gone, a taken card is welcome
             plain = clause.replace("taken", "accepted")
             negated = find_clause_cues(plain).negated
+            if negated and plain.startswith("no , ") and GRANTS.search(plain):
+                negated = find_clause_cues(plain.removeprefix("no , ")).negated  # "No, dogs are welcome": see below
             if topic == "cards" and "cash" in clause and "card" not in clause and "credit" not in clause:
                 negated = negated or limited or "cash" in clause
             elif topic == "cards" and re.search(r"cash only|only( take| accept)?( in)? cash|cash , (no|not)", clause):
@@ -363,10 +366,14 @@ class Reader:
                     (things[k] if len(things) == len(prices) else things[0] if len(things) == 1 else "", amount)
                 )
 
-    def take_short_answer(self, cues: SentenceCues, is_first: bool, has_values: bool) -> None:
+    def take_short_answer(self, cues: SentenceCues, is_first: bool, has_values: bool, is_new: bool) -> None:
         """ "Yes, of course" and "I'm afraid not" answer the question that is open."""
         pending = self.context.pending
-        if pending in (None, "price", "breakfast") or pending in self.answers:
+        if pending in (None, "price", "breakfast"):
+            return
+        if pending in self.answers:
+            if is_new and cues.no and self.answers[str(pending)] == 1:
+                del self.answers[str(pending)]  # "No, dogs are welcome": neither yes nor no
             return
         if cues.no and not has_values:
             self.answers[str(pending)] = 0

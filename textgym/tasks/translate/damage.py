@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -24,13 +23,6 @@ MARGINS = {
     "thrice": 0.25,
     "keywords": 0.3, "article": 0.1, "ending": 0.1, "verb ending": 0.1,
 }  # fmt: skip
-
-
-def clauses_of(meaning: Meaning) -> Iterable[Clause]:
-    for s in meaning.sentences:
-        yield s.main
-        if s.sub is not None:
-            yield s.sub
 
 
 def map_phrases(meaning: Meaning, change) -> Meaning:  # type: ignore[no-untyped-def]

@@ -13,7 +13,6 @@ PLACE_PREPOSITION = {n: "at" if "at" in e.tags else "in" for n, e in NOUNS.items
 MOVABLE = ("up", "on", "off", "away", "along")  # turn the lamp on
 TO_ONLY = ("explain", "recommend")
 BE = {"present": ("am", "are", "is", "are"), "past": ("was", "were", "was", "were")}
-HAVE = {"present": ("have", "have", "has", "have"), "past": ("had",) * 4}
 CONTRACTED = {
     "do not": "don't", "does not": "doesn't", "did not": "didn't", "is not": "isn't", "are not": "aren't",
     "was not": "wasn't",

@@ -61,7 +61,6 @@ PLACE_IN = {n: "an" if "an" in e.tags else "auf" if "auf" in e.tags else "in" fo
 PLACE_TO = {n: next((d for d in ("in", "zu", "auf", "an") if f"dir{d}" in e.tags), "in") for n, e in NOUNS.items()}
 SUBORDINATORS = {"because": "weil", "although": "obwohl", "if": "wenn", "while": "während", "that": "dass"}
 TIMELIKE = frozenset(listed("time weekday clock date month ago after freq"))
-LATE = frozenset(listed("place city home dir dircity dirhome on onto by with for manner"))
 WH = {"when": "wann", "why": "warum", "who": "wer", "what": "was"}
 # second German verbs that fit wherever the first does
 SECOND_FITS = frozenset(

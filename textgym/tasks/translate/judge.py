@@ -57,7 +57,6 @@ TENSES = {
     "present": ("present",), "past": ("past", "perfect", "pluperfect"), "perfect": ("perfect",
     "past"), "future": ("future", "present"),
 }  # fmt: skip
-TIME_KINDS = frozenset(listed("time weekday clock date month ago after freq"))
 SEIN_LEMMAS = {o.verb.lemma for e in VERBS.values() for o in e.options if o.verb.sein}
 HABEN_LEMMAS = {o.verb.lemma for e in VERBS.values() for o in e.options if not o.verb.sein}
 EITHER = frozenset(listed("schwimmen sitzen stehen liegen folgen")) | (SEIN_LEMMAS & HABEN_LEMMAS)
@@ -164,6 +163,8 @@ class Judge:
         item: Item | None = None
         if s.mood == "order" and role == "main":
             nominative = self.order_subject(c, read)
+            if read is not None:
+                read.ordered = True
         elif role == "rel":
             nominative = self.relative_subject(c, read)
         elif passive:
@@ -303,13 +304,6 @@ class Judge:
         return frames[0] if frames else frame
 
     # --- phrases ---
-
-    def candidates(self, read: ReadClause | None) -> list[tuple[Item, bool]]:
-        out: list[tuple[Item, bool]] = []
-        if read is not None:
-            out += [(x, True) for x in read.items if not x.used]
-        out += [(x, False) for clause in self.r.clauses if clause is not read for x in clause.items if not x.used]
-        return out
 
     def find(self, p: Phrase, read: ReadClause | None, cases: int, prep: tuple[str, ...]) -> Item | None:
         """The item of the response that best says a phrase."""
@@ -696,8 +690,14 @@ class Judge:
                 continue
             if not near:
                 self.order += 0.3
-            item.used = True
+            fresh, item.used = not item.used, True
+            if item.kind == "A" and item.mask == 0:
+                self.agreement += 1  # letzten, with no noun behind it
+                item.mask = ANY
             if item.kind == "N":
+                bare = fresh and not (item.prep or item.det or item.adjectives or item.count)
+                if bare and concept in ("week", "month", "year", "day", "summer", "weekend"):
+                    self.agreement += 0.7
                 item.adjectives = [a for a in item.adjectives if not a & {*concepts}]
                 if item.mask == 0:
                     self.agreement += 1
@@ -927,7 +927,7 @@ class Judge:
             "agreement": AGREEMENT**self.agreement,
             "order": ORDER**self.order,
             "negation_numbers": FACT**self.facts,
-            "fluency": max(0.7, 1.0 - 0.03 * self.fluency),
+            "fluency": max(0.7, 1.0 - 0.05 * self.fluency),
         }
         score = 1.0
         for value in components.values():
@@ -935,7 +935,7 @@ class Judge:
         return min(1.0, max(0.0, score)), components
 
 
-POLITE = frozenset(listed("sie ihnen ihr ihre ihren ihrem ihrer ihres uhr"))
+POLITE = frozenset(listed("sie ihnen ihr ihre ihren ihrem ihrer ihres uhr hause"))
 
 
 def owns(meaning: Meaning) -> bool:

@@ -37,7 +37,6 @@ ANY = mask_of()
 CASE = tuple(mask_of(c) for c in "nadg")  # case -> mask
 PLURAL = mask_of(genders="p")
 SINGULAR = mask_of(genders="mfn")
-GENDER = {g: mask_of(genders=g) for g in GENDERS}
 
 
 class NounEntry(NamedTuple):

@@ -42,12 +42,14 @@ def order_errors(clause: ReadClause) -> float:
             errors += 1
     elif question:
         wh = at > 0 and (items[0].kind == "Q" or any(k in ("who", "what") for k, _, _ in items[0].pronouns))
+        if not wh and any(x.kind == "Q" for x in items):
+            errors += 1
         if front != (1 if wh else 0):
             errors += 1
     elif front == 0:
-        if not is_order(clause, items[at + 1 :]):
+        if not (clause.ordered and is_order(clause, items[at + 1 :])):
             errors += 1
-    elif front != 1:
+    elif front != 1 or clause.ordered:
         errors += 1
     closer = next((k for k in range(at + 1, len(items)) if items[k].kind in "VP"), len(items))
     late = [x for x in items[closer + 1 :] if x.kind in ("N", "A", "T", "X", "D") and not x.than]

@@ -28,6 +28,7 @@ class ReadClause:
         "lemma",
         "modal",
         "negated",
+        "ordered",
         "passive",
         "persons",
         "punctuation",
@@ -48,6 +49,7 @@ class ReadClause:
         self.auxiliary = ""
         self.passive = False
         self.negated = False
+        self.ordered = False  # an order is expected here
         self.after_sub = False
         self.aligned = False
         self.punctuation = ""
