@@ -15,27 +15,44 @@ From seeds and this file alone, in the order of any RLHF project:
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
 
-from textgym.models.tokenizer import ChatTokenizer
+import textgym
+from textgym.feedback.preferences import Preference
+from textgym.feedback.raters import SimulatedRaters
+from textgym.files import new_folder, write_text
+from textgym.models.language_model import forbidden_tokens, load_language_model
+from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
+from textgym.rewards.train import RewardTrainConfig, train_reward_model
+from textgym.seeding import derive_seeds
 from textgym.tasks.load import load_task
 from textgym.types import Message, Transcript
 
+from .evaluate import evaluate
 from .packing import Episode
+from .rollout import Rollout, play
+from .runs import versions
 from .supervised import SupervisedConfig, encode_conversation, tune
 
+ASSETS = Path(textgym.__file__).parent / "assets"
+IDS = {
+    "summarize": "textgym/Summarize-v0",
+    "translate": "textgym/Translate-v0",
+    "dialogue": "textgym/Dialogue-v0",
+}
 WORLDS = ("summarize", "translate", "dialogue")
 ROLES = ("system", "user", "assistant")
 SPECIALS = ("<|pad|>", *(f"<|{role}|>" for role in ROLES), "<|end|>")
@@ -61,13 +78,28 @@ class AssetConfig:
     initializer_range: float = 0.06
     copy_steps: int = 400
     simple_steps: int = 500
-    whole_steps: int = 2400
+    whole_steps: int = 1800
+    more_steps: int = 1600  # whole examples again, most of them translations, which take longest to learn
     habit_steps: int = 400
     batch_size: int = 64
     learning_rate: float = 2.5e-3
     muon_learning_rate: float = 1e-2
     habit_learning_rate: float = 5e-4
     mixture: tuple[float, float, float] = (0.4, 0.3, 0.3)  # of a batch, by world
+    more_mixture: tuple[float, float, float] = (0.15, 0.7, 0.15)
+    more_batch_size: int = 96
+    judged_prompts: int = 3000  # a world; each has six texts, which make three pairs
+    reward_epochs: float = 3.0
+    reward_learning_rate: float = 1e-3
+    raters: SimulatedRaters = field(
+        default_factory=lambda: SimulatedRaters(count=8, noise=0.1, length_bias=0.1, side_bias=0.2, lapse=0.02)
+    )
+    measured_prompts: int = 256  # for the manifest's gold scores
+
+    def check(self) -> None:
+        """Raises ValueError for values that cannot work."""
+        if len(self.mixture) != len(WORLDS) or min(self.mixture) < 0:
+            raise ValueError(f"mixture must be {len(WORLDS)} shares, got {self.mixture}")
 
 
 def build_tokenizer(config: AssetConfig) -> Any:
@@ -116,7 +148,8 @@ def conversation(
 
     key = (world, data_seed, simple)
     if key not in _tasks:
-        _tasks[key] = type(load_task(world))(split="train", data_seed=data_seed, simple=simple)
+        world_class: Any = type(load_task(world))
+        _tasks[key] = world_class(split="train", data_seed=data_seed, simple=simple)
     task = _tasks[key]
     example = task[index]
     rng = np.random.default_rng([data_seed, index, habits])
@@ -191,3 +224,216 @@ def copies(config: AssetConfig, tokenizer: ChatTokenizer) -> Iterator[list[Episo
             chosen = [False] + [True] * (len(said) - 1)  # where the copy begins cannot be known
             batch.append(Episode([opening[0], *ids, *opening[1:]], said, chosen))
         yield batch
+
+
+def build(config: AssetConfig | None = None, output: Path = ASSETS, work: Path = Path("runs/assets")) -> None:
+    """Builds everything; stages that lie finished in `work` are not done again."""
+    config = config or AssetConfig()
+    config.check()
+    started = time.perf_counter()
+    work.mkdir(parents=True, exist_ok=True)
+    say = _speaker(started)
+    _stage(work / "tokenizer", lambda folder: build_tokenizer(config).save_pretrained(folder), say)
+    tokenizer = load_tokenizer(work / "tokenizer")
+    _stage(work / "base", lambda folder: build_base(config, tokenizer, say).save_pretrained(folder), say)
+    _stage(work / "policy", lambda folder: build_policy(config, tokenizer, work, say).save_pretrained(folder), say)
+    for world in WORLDS:
+        _stage(work / "rewards" / world, partial(build_reward, config, world, tokenizer, work), say)
+    with new_folder(output) as folder:
+        tokenizer.hf.save_pretrained(folder / "tokenizer")
+        _save_half(load_language_model(work / "policy"), tokenizer, folder / "policy")
+        for world in WORLDS:
+            shutil.copytree(work / "rewards" / world, folder / "rewards" / world)
+        write_manifest(config, folder, time.perf_counter() - started, work)
+    say("manifest written")
+
+
+def _speaker(started: float) -> Callable[[str], None]:
+    return lambda text: print(f"[{time.perf_counter() - started:6.0f} s] {text}", flush=True)
+
+
+def _stage(path: Path, make: Callable[[Path], Any], say: Callable[[str], None]) -> None:
+    if path.exists():
+        say(f"{path.name}: found in {path.parent}")
+        return
+    with new_folder(path) as folder:
+        make(folder)
+    say(f"{path.name}: done")
+
+
+def build_base(config: AssetConfig, tokenizer: ChatTokenizer, say: Callable[[str], None]) -> Any:
+    """Copying, then plain examples, then whole ones; good answers throughout."""
+    model = new_model(config, tokenizer)
+    more = replace(config, mixture=config.more_mixture, batch_size=config.more_batch_size)
+    plans = [
+        (copies(config, tokenizer), config.copy_steps, 0.0, 1.0, 1.0),
+        (demonstrations(config, tokenizer, "simple", 0), config.simple_steps, 0.1, 1.0, 1.0),
+        (demonstrations(config, tokenizer, "whole", 200_000), config.whole_steps, 0.0, 1.0, 0.05),
+        (demonstrations(more, tokenizer, "whole", 320_000), config.more_steps, 0.0, 0.6, 0.05),
+    ]
+    for batches, steps, prompt_weight, rate, final in plans:
+        plan = SupervisedConfig(
+            num_steps=steps,
+            learning_rate=rate * config.learning_rate,
+            muon=True,
+            muon_learning_rate=rate * config.muon_learning_rate,
+            prompt_weight=prompt_weight,
+            final_lr_fraction=final,
+        )
+        tune(model, batches, plan, lambda step, loss: say(f"  step {step}: loss {loss:.3f}"))
+    return model
+
+
+def build_policy(config: AssetConfig, tokenizer: ChatTokenizer, work: Path, say: Callable[[str], None]) -> Any:
+    model = load_language_model(work / "base")
+    plan = SupervisedConfig(
+        num_steps=config.habit_steps,
+        learning_rate=config.habit_learning_rate,
+        prompt_weight=0.0,
+        final_lr_fraction=0.05,
+    )
+    batches = demonstrations(config, tokenizer, "habits", 500_000)
+    tune(model, batches, plan, lambda step, loss: say(f"  step {step}: loss {loss:.3f}"))
+    return model
+
+
+def write_texts(
+    config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path
+) -> list[tuple[int, list[Transcript], list[float]]]:
+    """Six texts a prompt with their gold scores: two by the policy, the base, and the point between them.
+
+    The policy that RL arrives at writes better than the one it starts from; a reward model that
+    had seen only the start's faults would have to guess there.
+    """
+    policy, base = load_language_model(work / "policy"), load_language_model(work / "base")
+    between = copy.deepcopy(policy)
+    with torch.no_grad():
+        for mine, other in zip(between.parameters(), base.parameters(), strict=True):
+            mine.lerp_(other, 0.5)
+    size = 50
+    found: dict[int, tuple[list[Transcript], list[float]]] = {}
+    env: Any = gym.make_vec(
+        IDS[world],
+        num_envs=size * 2,
+        tokenizer=tokenizer,
+        reward=0.0,
+        data_seed=config.data_seed,
+        autoreset_mode="Disabled",
+    )
+    task = env.unwrapped.task
+    for w, writer in enumerate((policy, between, base)):
+        for start in range(0, config.judged_prompts, size):
+            index = range(800_000 + start, 800_000 + start + size)
+            said = play(
+                env,
+                writer,
+                tokenizer,
+                index,
+                derive_seeds(config.seed, size * 2, start, w),
+                samples_per_prompt=2,
+                forbidden=forbidden_tokens(writer, tokenizer),
+                generator=torch.Generator().manual_seed(config.seed + 1000 * w + start),
+            )
+            for row, i in enumerate(said.index.tolist()):
+                texts, golds = found.setdefault(i, ([], []))
+                texts.append(_transcript(said, row, len(task[i].prompt)))
+                golds.append(float(said.gold[row]))
+    return [(i, texts, golds) for i, (texts, golds) in found.items()]
+
+
+def _transcript(said: Rollout, row: int, num_prompt_messages: int) -> Transcript:
+    messages = tuple(Message(m["role"], m["content"]) for m in said.messages[row])
+    return Transcript(messages, num_prompt_messages=num_prompt_messages)
+
+
+def judge_texts(
+    config: AssetConfig, world: str, texts: list[tuple[int, list[Transcript], list[float]]]
+) -> list[Preference]:
+    """Three disjoint pairs a prompt, drawn at random, each judged by one simulated rater."""
+    rng = np.random.default_rng([config.seed, WORLDS.index(world)])
+    a, b, gold_a, gold_b = [], [], [], []
+    for _, transcripts, golds in texts:
+        order = rng.permutation(len(transcripts))
+        for i, j in zip(order[::2], order[1::2], strict=True):
+            if transcripts[i].responses == transcripts[j].responses:
+                continue
+            a.append(transcripts[i])
+            b.append(transcripts[j])
+            gold_a.append(golds[i])
+            gold_b.append(golds[j])
+    return config.raters.prefer(a, b, gold_a, gold_b, rng, source=f"textgym {world}, simulated raters")
+
+
+def build_reward(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path, folder: Path) -> None:
+    """Trains one reward model from the base, which knows the language well, and stores it in half precision."""
+    preferences = judge_texts(config, world, write_texts(config, world, tokenizer, work))
+    trained = work / "rewards" / f".{world}-trained"
+    figures = train_reward_model(
+        preferences,
+        work / "base",
+        tokenizer,
+        trained,
+        RewardTrainConfig(
+            epochs=config.reward_epochs,
+            learning_rate=config.reward_learning_rate,
+            dtype="bfloat16",
+            seed=config.seed,
+        ),
+        notes={"raters": config.raters.parameters()},
+    )
+    from transformers import AutoModelForTokenClassification
+
+    _save_half(AutoModelForTokenClassification.from_pretrained(trained, dtype=torch.float32), tokenizer, folder)
+    shutil.copy(trained / "README.md", folder / "README.md")
+    write_text(folder / "figures.json", json.dumps(figures, indent=2) + "\n")
+    shutil.rmtree(trained)
+    print(world, json.dumps(figures), flush=True)
+
+
+def _save_half(model: Any, tokenizer: ChatTokenizer, folder: Path) -> None:
+    """Half precision halves the package; whoever loads it says which precision to compute in."""
+    model.to(torch.float16).save_pretrained(folder)
+    tokenizer.hf.save_pretrained(folder)
+
+
+def write_manifest(config: AssetConfig, folder: Path, seconds: float, work: Path) -> None:
+    """manifest.json: what was built, from which seeds, how good it is, and the hash of every file."""
+    policy = load_language_model(folder / "policy")
+    tokenizer = load_tokenizer(folder / "tokenizer")
+    quality: dict[str, Any] = {}
+    for world in WORLDS:
+        gold = {}
+        for name, temperature in (("sampled", 1.0), ("greedy", 0.0)):
+
+            def make_env(n: int, world: str = world) -> Any:
+                return gym.make_vec(
+                    IDS[world],
+                    num_envs=n,
+                    tokenizer=tokenizer,
+                    reward="gold",
+                    split="validation",
+                    autoreset_mode="Disabled",
+                )
+
+            found = evaluate(policy, tokenizer, make_env, num_prompts=config.measured_prompts, temperature=temperature)
+            gold[f"gold_{name}"] = round(found.means["gold"], 4)
+            gold[f"gold_{name}_ci95"] = round(found.intervals["gold"], 4)
+        figures = json.loads((folder / "rewards" / world / "figures.json").read_text())
+        quality[world] = {"policy": gold, "reward_model": figures}
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    manifest = {
+        "command": "python -m agents assets",
+        "config": asdict(config),
+        "raters": config.raters.parameters(),
+        "versions": versions(),
+        "build_seconds": round(seconds),
+        "quality": quality,
+        "files": {
+            str(p.relative_to(folder)): {
+                "bytes": p.stat().st_size,
+                "sha256": hashlib.sha256(p.read_bytes()).hexdigest(),
+            }
+            for p in files
+        },
+    }
+    write_text(folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")

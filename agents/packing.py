@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -44,7 +44,8 @@ class Packed(NamedTuple):
     step: Tensor  # (N,) int64, how manieth policy token of its episode it is
 
     def to(self, device: torch.device | str) -> Packed:
-        return Packed(*(None if x is None else x.to(device) for x in self))
+        moved: dict[str, Any] = {k: None if x is None else x.to(device) for k, x in self._asdict().items()}
+        return self._replace(**moved)
 
 
 def pack(episodes: Sequence[Episode], row_tokens: int = 512) -> Packed:

@@ -364,7 +364,7 @@ def train(config: PPOConfig) -> Path:
 
 def make_env(config: PPOConfig, tokenizer: ChatTokenizer, split: str, num_envs: int) -> Any:
     """The native vector env that the agent plays in; it never resets by itself."""
-    given = {"reward": config.reward, "data": config.data, "context_length": config.context_length}
+    given: dict[str, Any] = {"reward": config.reward, "data": config.data, "context_length": config.context_length}
     given["max_new_tokens"] = config.max_new_tokens
     return gym.make_vec(
         config.env,

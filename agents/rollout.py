@@ -40,7 +40,7 @@ def play(
     env: Any,
     model: Any,
     tokenizer: ChatTokenizer,
-    index: Sequence[int],
+    index: Sequence[int] | np.ndarray,
     seeds: Sequence[int],
     *,
     samples_per_prompt: int = 1,

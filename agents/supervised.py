@@ -110,7 +110,8 @@ def tune(
 
 def _optimizers(model: Any, config: SupervisedConfig) -> list[torch.optim.Optimizer]:
     """AdamW; or, with `muon`, Muon for the trunk's matrices and AdamW for embeddings and norms."""
-    trunk_matrices, others = [], []
+    trunk_matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
     embeddings = {id(model.get_input_embeddings().weight), id(model.get_output_embeddings().weight)}
     for parameter in model.parameters():
         is_matrix = config.muon and parameter.ndim == 2 and id(parameter) not in embeddings

@@ -18,8 +18,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
+from tiny import save_tiny_tokenizer
 
 from textgym.tasks.base import Conversation, Judged, Task
 from textgym.tasks.load import WORLDS, load_task
@@ -292,6 +294,8 @@ def test_splits_are_disjoint_and_stable(tmp_path: Path) -> None:
         assert parts in ({}, prompts)  # whatever the order of the rows
         parts = prompts
     assert 130 < len(parts["train"]) < 230  # 180 of 300 expected
+    advised = examples_of({"path": path, "holdout": 0.4, "system": "Be brief."}, split="test")
+    assert {e.prompt[1:] for e in advised} == parts["test"]
     assert examples_of(path, split="train") == examples_of(path, split="test")
 
 
@@ -348,6 +352,29 @@ def test_a_large_file_loads_fast_and_holds_little(tmp_path: Path) -> None:
     assert task[99_999].references == ("99999.",)
     assert len(pickle.dumps(task)) < 20 * len(task)
     assert seconds < 10  # measured 0.5 s on an idle core; the bound only catches a blunder
+
+
+def test_own_data_plays_through_both_kinds_of_env(tmp_path: Path) -> None:
+    data = {"path": str(write_jsonl(tmp_path / "a.jsonl", NEWS)), "system": "Be brief."}
+    given = {"data": data, "reward": "rouge1", "action": "response", "tokenizer": save_tiny_tokenizer(tmp_path / "t")}
+    env = gym.make("textgym/Summarize-v0", **given)
+    env.reset(seed=0, options={"index": 7})
+    assert env.step("Story 7.")[1] == pytest.approx(1.0)  # the reference itself
+    assert gym.make(gym.spec(env.spec.id), **env.spec.kwargs).spec.to_json() == env.spec.to_json()
+    rows = gym.make_vec("textgym/Summarize-v0", num_envs=3, **given)
+    rows.reset(seed=0, options={"index": np.array([1, 2, 3])})
+    rewards = rows.step(["Story 1.", "Story 2.", "nothing of it"])[1]
+    np.testing.assert_allclose(rewards, [1, 1, 0], atol=1e-6)
+
+
+def test_a_replayed_record_plays_as_a_conversation(tmp_path: Path) -> None:
+    chat = chat_of(("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d"), ("user", "e"))
+    given = {"reward": 1.0, "action": "response", "tokenizer": save_tiny_tokenizer(tmp_path / "t")}
+    env = gym.make("textgym/Dialogue-v0", data={"path": [chat], "user": "replay"}, **given)
+    env.reset(seed=0)
+    assert [env.step("hm")[2] for _ in range(3)] == [False, False, True]
+    with pytest.raises(ValueError, match="reward"):
+        gym.make("textgym/Dialogue-v0", data=[chat], tokenizer=given["tokenizer"])
 
 
 def test_the_examples_of_the_readme_load() -> None:

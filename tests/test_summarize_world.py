@@ -265,6 +265,13 @@ def test_a_changed_fact_costs_more_than_one_left_out(old: str, new: str) -> None
 
 
 @pytest.mark.parametrize(
+    "made_up", [", and the mayor gave a speech", ", with a brass orchestra playing", " while firemen swept up"]
+)
+def test_a_made_up_clause_costs(made_up: str) -> None:
+    assert judge(GOOD[:-1] + made_up + ".") <= judge(GOOD) - 0.2
+
+
+@pytest.mark.parametrize(
     ("wish", "met", "unmet"),
     [
         (Wish("sentences", 1), GOOD, GOOD.replace("; flats", ". Flats")),

@@ -47,6 +47,8 @@ class _Slots(CacheLayerMixin):
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+        assert self.keys is not None
+        assert self.values is not None
         start, self.used = self.used, self.used + key_states.shape[2]
         self.keys[:, :, start : self.used] = key_states
         self.values[:, :, start : self.used] = value_states
@@ -82,6 +84,7 @@ class KeyValueCache(Cache):
 
     def _map_rows(self, change: Any) -> None:
         for layer in self.layers:
+            assert isinstance(layer, _Slots)
             layer.keys, layer.values = change(layer.keys, layer.used), change(layer.values, layer.used)
 
 

@@ -54,7 +54,8 @@ def load_language_model(
     else:
         raise TypeError(f"policy must be a name, a folder or a transformers model, got {type(spec).__name__}")
     turn_off_dropout(model)
-    return model.to(device).eval()
+    placed: Any = model
+    return placed.to(device).eval()
 
 
 def turn_off_dropout(model: torch.nn.Module) -> None:

@@ -188,8 +188,6 @@ def _scan_csv(path: Path, delimiter: str) -> Iterator[_Record]:
         reader = csv.reader(lines(file), delimiter=delimiter, strict=True)
         while True:
             start, place = position, line + 1
-            if start == 0 and file.peek(3)[:3] == _BOM:
-                start = len(_BOM)
             try:
                 with _wide_fields():
                     row = next(reader)

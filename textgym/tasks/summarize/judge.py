@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from textgym.tasks.summarize.event import Event
 from textgym.tasks.summarize.fluency import AUX, ED, PAST, STOP, classify, measure_fluency
+from textgym.tasks.summarize.inventions import measure_inventions
 from textgym.tasks.summarize.lexicon import TOKEN
 from textgym.tasks.summarize.reading import WEIGHTS, Reading, read_facts, read_names, read_numbers
 from textgym.tasks.summarize.vocabulary import HARD_WORDS, KNOWN_WORDS
@@ -39,6 +40,7 @@ def judge_text(text: str, event: Event, prompt: str) -> Judgement:
     read_numbers(reading, event, raws, lows, classes)
     sentences = _split_sentences(raws, classes)
     has_verb = "event" in reading.places or any(c in (AUX, PAST, ED) for c in classes)
+    reading.faults += measure_inventions(reading, event, told_at, lows, classes, sentences, prompt)
     components = {
         "coverage": _measure_coverage(reading, event),
         "faithfulness": 1.0 - 0.5 * reading.faults if reading.faults <= 1.0 else 0.5**reading.faults,

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from textgym.tasks.summarize.event import Kind
+from textgym.tasks.summarize.grammar import Template
 from textgym.tasks.summarize.kinds import KINDS
 
 EVENT, OPPOSITE, THING, REASON, RESULT = range(5)
@@ -111,6 +112,7 @@ CLAUSE_BREAKS = frozenset(
 TOKEN = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*|[0-9]+(?:[.,:][0-9]+)*(?:st|nd|rd|th|k)?(?![^\W\d_])|\S")
 
 _SLOT = re.compile(r"%\(\w+\)s")
+STEM = 5  # letters by which a word is known again
 _MEMO_LIMIT = 20_000  # words remembered a kind; hostile text must not fill the memory
 
 
@@ -131,13 +133,16 @@ class KindLexicon:
             for fact in facts.values():
                 self._add(fact.yes, role, fact.id, "yes")
                 self._add(fact.no, role, fact.id, "no")
-        common = _words_in(_flat(kind))
+        common = _words_in(_flat((*kind.heads, *kind.adjuncts)))
         # The words of our own wordings: none of them can speak of another reason or result.
         self.own_words = {
             fact.id: common | _words_in((*fact.clauses, *fact.formal, *getattr(fact, "phrases", ())))
             for facts in (kind.reasons, kind.results)
             for fact in facts.values()
         }
+        amount = _words_in(_flat(kind.amount_sentences))
+        # The first letters of those words and of what is said of the amount: no news in a summary.
+        self.own_stems = {id: frozenset(w[:STEM] for w in words | amount) for id, words in self.own_words.items()}
         self.polarity = {
             (role, fact.id): self._expected_polarity(
                 role, fact.id, (*fact.clauses, *fact.formal, *getattr(fact, "phrases", ()))
@@ -208,9 +213,9 @@ class KindLexicon:
         return 0 if len(seen) != 1 else -1 if True in seen else 1
 
 
-def _flat(kind: Kind) -> list[str]:
+def _flat(templates: tuple[Template, ...]) -> list[str]:
     texts: list[str] = []
-    for template in (*kind.heads, *kind.adjuncts):
+    for template in templates:
         for piece in template:
             texts += [piece] if isinstance(piece, str) else ["".join(map(str, option)) for option in piece]
     return texts

@@ -1,0 +1,76 @@
+"""Facts that a summary makes up: clauses that tell nothing known in words the prompt does not have.
+
+Names, numbers and days of the wrong value are found in `reading`; this finds the rest, "and the mayor
+cut the ribbon". A clause that might put an untold reason or result in words the lexicon lacks counts
+little. Sentences that tell nothing at all are left to brevity.
+"""
+
+from __future__ import annotations
+
+from textgym.tasks.summarize.event import Event
+from textgym.tasks.summarize.fluency import ED, OPEN, PAST
+from textgym.tasks.summarize.lexicon import CLAUSE_BREAKS, STEM, lexicon_of
+from textgym.tasks.summarize.reading import Reading
+
+INVENTED = 0.8  # fault of a clause made up beside a reason and a result that are told
+PERHAPS = 0.15  # of one that may be the reason or result in other words
+
+_BREAKS = CLAUSE_BREAKS | frozenset((",", ";", ":", ".", "!", "?", "(", ")", "–", "—", "with", "having", "despite"))
+# Words that carry a sentence but no fact.
+_EMPTY = frozenset(
+    word
+    for line in """
+    local resident owner person people someone everyone anyone something nothing everything thing things place
+    also still just only very much many more most even already again later soon now then there here today
+    said says told added explained reported according reason cause result outcome happened took place taken
+    makes making gave give gives given came come comes coming went goes going gone have been being having gets
+    means meant leaving left leaves leads leading causing caused following follows followed instead therefore
+    altogether total about around over under almost nearly roughly euros euro worth cost costs money amount
+    called known named both other others another whole full small large good back down away made
+    """.splitlines()
+    for word in line.split()
+)
+
+
+def measure_inventions(
+    reading: Reading,
+    event: Event,
+    told_at: set[int],
+    lows: list[str],
+    classes: list[int],
+    sentences: list[tuple[int, int]],
+    prompt: str,
+) -> float:
+    """Faults for clauses that tell nothing known, mostly in new words. Linear in the tokens."""
+    told = told_at.union(at for fact, at in reading.places.items() if fact not in ("who", "town"))
+    wanted = {"reason", "result"}
+    for wish in event.wishes:
+        if wish.sort == "about":  # neither is asked for, so neither hides in other words
+            wanted &= {str(wish.value)}
+    weight = INVENTED if all(reading.told[fact] for fact in wanted) else PERHAPS
+    lexicon = lexicon_of(event.kind)
+    own = lexicon.own_stems[event.reason] | lexicon.own_stems[event.result]
+    faults = 0.0
+    text = ""
+    for start, end in sentences:
+        if not any(start <= at < end for at in told):
+            continue
+        new = old = 0
+        tells = False
+        for at in range(start, end + 1):
+            low = lows[at] if at < end else "."
+            if low in _BREAKS:
+                if not tells and new >= 2 and new > old:
+                    faults += weight
+                new = old = 0
+                tells = False
+            elif at in told:
+                tells = True
+            elif classes[at] in (OPEN, ED, PAST) and len(low) > 3 and low not in _EMPTY:
+                stem = low.removesuffix("'s")[:STEM]
+                text = text or prompt.lower()
+                if stem in own or stem in text:
+                    old += 1
+                else:
+                    new += 1
+    return min(1.0, faults)
