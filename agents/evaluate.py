@@ -1,20 +1,22 @@
 """How good is a policy on held-out prompts? Gold score, learned score, components, intervals.
 
-python -m agents evaluate --policy runs/Summarize-v0-seed0/policy --env textgym/Summarize-v0 --json
+textgym train evaluate --policy runs/Summarize-v0-seed0/policy --env textgym/Summarize-v0
+python -m agents evaluate --temperature 0 --json       # the embedded policy, greedy; JSON last
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from textgym.models.language_model import forbidden_tokens
+from textgym.models.language_model import forbidden_tokens, load_language_model, require_fit
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.seeding import derive_seeds
 
@@ -93,3 +95,84 @@ def evaluate(
         },
         rollouts,
     )
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """One policy on the held-out prompts of one env; the same seed means the same prompts and draws."""
+
+    policy: str = "embedded"  # a folder or hub name of a causal language model
+    env: str = "textgym/Summarize-v0"  # an id that `textgym list` shows
+    tokenizer: str | None = None  # a folder or hub name; None: the policy's own
+    end_of_turn: str | None = None  # the token that ends a turn; None: what the tokenizer says
+    reward: str | None = None  # None: the env's own learned reward model
+    data: str | None = None  # your own records (JSONL, CSV, Parquet, a dataset); None: the embedded world
+    split: str = "test"
+    data_seed: int = 0  # which universe of embedded examples
+    context_length: int | None = None  # tokens; None: the env's default
+    max_new_tokens: int | None = None  # tokens a turn; None: the env's default
+    num_prompts: int = 512  # the first ones of the split, or all where there are fewer
+    temperature: float = 1.0  # 0: greedy decoding
+    seed: int = 0
+    device: str = "auto"
+    json: bool = False  # end with one line of JSON: figures, settings, versions
+
+    def check(self) -> None:
+        """Raises ValueError for a value that cannot work, before anything is loaded."""
+        for name, least in (("num_prompts", 1), ("temperature", 0), ("seed", 0)):
+            if not least <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+
+
+def main(config: EvaluateConfig) -> None:
+    """Evaluates a policy and prints its figures; with `json` the last line is one JSON object."""
+    # Both build upon this module, so they are imported here.
+    from .ppo import PPOConfig, load_policy_tokenizer, make_env
+    from .runs import choose_device, versions
+
+    config.check()
+    names = ("env", "policy", "reward", "data", "data_seed", "context_length", "max_new_tokens")
+    of_env = PPOConfig(**{name: getattr(config, name) for name in names})
+    tokenizer = load_policy_tokenizer(config.policy, config.tokenizer, config.end_of_turn)
+    device = choose_device(config.device)
+    model = load_language_model(config.policy, device)
+    made: list[Any] = []
+
+    def make(n: int) -> Any:
+        made.append(make_env(of_env, tokenizer, config.split, n))
+        require_fit(model, tokenizer, made[-1].unwrapped.context_length)
+        return made[-1]
+
+    found = evaluate(
+        model, tokenizer, make, num_prompts=config.num_prompts, temperature=config.temperature, seed=config.seed
+    )
+    decoding = "greedy decoding" if config.temperature == 0 else f"temperature {config.temperature:g}"
+    _print_figures(found, f"{config.policy} on {found.num_prompts} {config.split} prompts of {config.env}, {decoding}")
+    if config.json:
+        core = made[0].unwrapped
+        settings = asdict(config) | {
+            "num_prompts": found.num_prompts,
+            "context_length": core.context_length,
+            "max_new_tokens": core.max_new_tokens,
+            "device": str(device),
+        }
+        figures = {name: value if math.isfinite(value) else None for name, value in found.figures().items()}
+        print(json.dumps({"figures": figures, "settings": settings, "versions": versions()}))
+
+
+def _print_figures(found: Evaluation, title: str) -> None:
+    """Means with the half-widths of their 95% intervals; what is not known of this task is left out."""
+    rows = [(n, f"{v:.3f}", f"± {found.intervals[n]:.3f}") for n, v in found.means.items() if math.isfinite(v)]
+    try:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+    except ImportError:
+        print("\n".join([title, *(f"  {name:<24}{mean:>10}  {interval}" for name, mean, interval in rows)]))
+        return
+    table = Table(title=Text(title))
+    for column, justify in (("", "left"), ("mean", "right"), ("95%", "right")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)

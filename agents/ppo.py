@@ -96,7 +96,7 @@ class PPOConfig:
 
     run: str | None = None  # folder of the run; None: runs/<env>-seed<seed>
     eval_every: int = 25  # updates between evaluations on held-out prompts; 0: only at the ends
-    eval_prompts: int = 64
+    eval_prompts: int = 128
     eval_split: str = "validation"
     checkpoint_every: int = 50
     resume: bool = False  # go on from the run's last checkpoint
@@ -107,16 +107,23 @@ class PPOConfig:
 
     def check(self) -> None:
         """Raises ValueError for a value that cannot work, before anything is loaded."""
-        for name in ("num_updates", "prompts_per_update", "samples_per_prompt", "epochs", "minibatches", "row_tokens"):
+        sizes = ("num_updates", "prompts_per_update", "samples_per_prompt", "epochs", "minibatches")
+        for name in (*sizes, "row_tokens", "batch_tokens", "eval_prompts", "kl_horizon"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        coefficients = ("kl_coef", "value_coef", "entropy_coef", "missing_eot_penalty")
+        for name in ("seed", "critic_warmup", "eval_every", "checkpoint_every", *coefficients):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be a number of at least 0, got {getattr(self, name)}")
         if self.minibatches > self.prompts_per_update:
             raise ValueError(
                 f"minibatches must be at most prompts_per_update={self.prompts_per_update}, got {self.minibatches}"
             )
         for name in ("learning_rate", "temperature", "max_grad_norm", "clip_ratio", "clip_value"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if self.kl_target is not None and not self.kl_target > 0:
+            raise ValueError(f"kl_target must be None or above 0, got {self.kl_target}")
         for name in ("gamma", "lam"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
@@ -150,9 +157,7 @@ class Trainer:
     def __init__(self, config: PPOConfig) -> None:
         config.check()
         self.config = config
-        self.device = torch.device(
-            ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
-        )
+        self.device = runs.choose_device(config.device)
         self.dtype = runs.choose_dtype(config.dtype, self.device)
         self.tokenizer = load_policy_tokenizer(config.policy, config.tokenizer, config.end_of_turn)
         self.env = make_env(config, self.tokenizer, config.split, config.batch_size)
@@ -311,20 +316,24 @@ class Trainer:
         return {
             "updates_done": self.updates_done,
             "kl_coef": self.kl.coef,
+            "dtype": str(self.dtype).removeprefix("torch."),  # "auto" may choose another one tomorrow
             "policy": self.policy.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.updates_done, self.kl.coef = state["updates_done"], state["kl_coef"]
+        self.dtype = getattr(torch, state["dtype"])
         self.policy.load_state_dict(state["policy"])
         self.optimizer.load_state_dict(state["optimizer"])
 
-    def evaluate(self, num_prompts: int | None = None, temperature: float = 1.0) -> Evaluation:
-        """On held-out prompts, the same ones every time."""
+    def evaluate(
+        self, num_prompts: int | None = None, temperature: float = 1.0, of_reference: bool = False
+    ) -> Evaluation:
+        """On held-out prompts, the same ones every time; the reference is the policy before training."""
         config = self.config
         return evaluate(
-            self.policy.model,
+            self.reference if of_reference else self.policy.model,
             self.tokenizer,
             lambda n: make_env(config, self.tokenizer, config.eval_split, n),
             num_prompts=num_prompts or config.eval_prompts,
@@ -347,7 +356,9 @@ def train(config: PPOConfig) -> Path:
     run.open(trainer.updates_done)
     if trainer.updates_done == 0:
         run.record_evaluation(0, trainer.evaluate())
-    with run.progress(config.num_updates, trainer.updates_done) as bar, run.saves_on_interrupt(trainer):
+    else:
+        run.first = trainer.evaluate(of_reference=True)
+    with run.defers_interrupt() as is_interrupted, run.progress(config.num_updates, trainer.updates_done) as bar:
         while trainer.updates_done < config.num_updates:
             metrics = trainer.step()
             run.record(metrics)
@@ -358,6 +369,8 @@ def train(config: PPOConfig) -> Path:
             if is_last or (config.checkpoint_every and done % config.checkpoint_every == 0):
                 run.save_checkpoint(trainer)
             bar(metrics)
+            if is_interrupted() and not is_last:
+                run.stop(trainer)
     run.finish(trainer)
     return run.folder
 

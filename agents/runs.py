@@ -13,7 +13,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import platform
+import shutil
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +31,11 @@ from .evaluate import Evaluation
 from .report import draw_curve, show_samples, write_samples
 
 SAMPLES = 6  # conversations kept of each evaluation
+
+
+def choose_device(device: str) -> torch.device:
+    """The device of a name; "auto" is the GPU where there is one."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
 
 
 def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
@@ -68,20 +77,17 @@ class Run:
 
     def open(self, updates_done: int) -> None:
         """Starts the files, or cuts the metrics back to the checkpoint that a run resumes from."""
-        if updates_done == 0 and self.metrics_path.exists() and not self.config.resume:
-            self.metrics_path.unlink()
+        if updates_done == 0:  # what an earlier run left here is no part of this one
+            self.metrics_path.unlink(missing_ok=True)
+            shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_text(
             self.folder / "config.json",
             json.dumps({"config": dataclasses.asdict(self.config), "versions": versions()}, indent=2) + "\n",
         )
         if updates_done and self.metrics_path.exists():
-            kept = [
-                line
-                for line in self.metrics_path.read_text().splitlines()
-                if json.loads(line)["update"] <= updates_done
-            ]
-            write_text(self.metrics_path, "".join(line + "\n" for line in kept))
+            kept = [row for row in self.rows() if row["update"] <= updates_done]
+            write_text(self.metrics_path, "".join(json.dumps(row) + "\n" for row in kept))
 
     def record(self, metrics: dict[str, Any]) -> None:
         with open(self.metrics_path, "a", encoding="utf-8") as file:
@@ -94,7 +100,9 @@ class Run:
         self.last = evaluation
 
     def rows(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.metrics_path.read_text().splitlines()]
+        """The metrics so far; a last line that a kill cut short is left out."""
+        lines = self.metrics_path.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def save_checkpoint(self, trainer: Any) -> None:
         path = self.folder / "checkpoints" / f"update-{trainer.updates_done:06d}"
@@ -103,8 +111,6 @@ class Run:
             torch.save(trainer.state(), folder / "state.pt")
         for old in older:
             if old != path:
-                import shutil
-
                 shutil.rmtree(old)
 
     def last_checkpoint(self) -> dict[str, Any] | None:
@@ -136,15 +142,35 @@ class Run:
             yield lambda m: bar.update(task, completed=m["update"], status=_status(m))
 
     @contextlib.contextmanager
-    def saves_on_interrupt(self, trainer: Any) -> Iterator[None]:
-        """Ctrl-C saves a checkpoint and the policy, and says how to go on."""
+    def defers_interrupt(self) -> Iterator[Callable[[], bool]]:
+        """Yields what says whether Ctrl-C was pressed: an update in hand is finished, for half of one cannot be saved.
+
+        A second Ctrl-C stops at once.
+        """
+        pressed: list[int] = []
+
+        def note(number: int, frame: Any) -> None:
+            if pressed:
+                raise KeyboardInterrupt
+            pressed.append(number)
+            # A signal may come in the middle of a print, so the message goes past Python's buffers.
+            os.write(2, b"\nCtrl-C: finishing this update, then saving; once more stops at once\n")
+
+        if threading.current_thread() is not threading.main_thread():  # where Python delivers no signals
+            yield lambda: False
+            return
+        before = signal.signal(signal.SIGINT, note)
         try:
-            yield
-        except KeyboardInterrupt:
-            self.save_checkpoint(trainer)
-            self.save_policy(trainer)
-            print(f"\ninterrupted after update {trainer.updates_done}; saved in {self.folder}. Add --resume to go on.")
-            raise
+            yield lambda: bool(pressed)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def stop(self, trainer: Any) -> None:
+        """Saves a checkpoint and the policy, says how to go on, and raises KeyboardInterrupt."""
+        self.save_checkpoint(trainer)
+        self.save_policy(trainer)
+        print(f"\ninterrupted after update {trainer.updates_done}; saved in {self.folder}. Add --resume to go on.")
+        raise KeyboardInterrupt
 
     def finish(self, trainer: Any) -> None:
         self.save_policy(trainer)

@@ -20,7 +20,6 @@ ROOT = Path(__file__).parent.parent
 FLOORS: dict[str, float] = {  # a unit: a package, or a module that stands alone
     "textgym.cli": 8,
     "textgym.agents": 7,
-    "textgym.wrappers": 6,
     "textgym.serve": 6,
     "textgym.sb3": 6,
     "textgym": 5.5,  # registers the ids, so what the envs stand on must not import it

@@ -34,13 +34,13 @@ HARMLESS = re.compile(
     r"|don't worry"
     r"|do not hesitate|no need|not only|nothing else|no extra|no doubt|why not|no later|no matter"
     r"|if (that|it|this) (doesn't|isn't|does not|is not)|if not|isn't it|is it not|aren't you|right , no|not to worry"
-    r"|don't forget|do not forget|full name|once full|in full)\b"
+    r"|don't forget|do not forget|full name|once full|in full|nothing (about|regarding|against))\b"
 )
 NEGATION = re.compile(
     r"\b(no|not|nothing|none|never|cannot|can't|couldn't|won't|isn't|aren't|wasn't|don't|doesn't|didn't|haven't|hasn't"
     r"|wouldn't|neither|nor|full|taken|gone|unavailable|impossible|closed|occupied|unable|sold out|(booked"
     r"|run) (out|up)"
-    r"|fully booked|(we're|we are) (all |already )?booked(?! you)|booked solid|forbidden|prohibited|banned"
+    r"|out of the question|(is|are|'s) out(?! (of|for|in|by|on|to)\b)|fully booked|(we're|we are) (all |already )?booked(?! you)|booked solid|forbidden|prohibited|banned"
     r"|against|unfortunately|sadly|regret|non|fresh out"
     r"|out of order|(stay|stays|remain|wait) (outside|at home)|must stay|refuse|without|decline|exceeds?"
     r"|too (big|large|many))\b"
@@ -54,8 +54,9 @@ CONFIRM = re.compile(
     r"|this|them|your party)"
     r"( all)? (down|in|up)|down for|(look|looking) forward|(expect|expecting|await|awaiting) you"
     r"|waiting for you|is yours"
+    r"|(there's|there is|there will be|there'll be|you have|you've got) an? .*(in the name|under)"
     r"|sorted|secured|arranged|scheduled|in the book|i'll book|i will book|we'll book|will be booked"
-    r"|i'm booking|is made"
+    r"|i'm booking|is made(?! (of|from|with|up|to)\b)"
     r"|has been made|have made|made (the|your|a) (booking|reservation)|is complete|is fixed|all fixed"
     r"|settled|is held|(kept|keeping|keep|saved|hold|holding|held|set aside|save|saving|blocked)"
     r" (for you|a|an|your|the|it|that)|issued|(ticket|tickets|table|room|seat|seats|appointment|booking"
@@ -150,7 +151,10 @@ ASKS: dict[str, re.Pattern[str]] = {
         r"|till (when|which day)|duration"
         r"|when (do|will|would|are) you .*(leave|leaving|check out|checking out|depart)|check ?-? ?out"
     ),
-    "name": re.compile(r"\b(name|names|surname|whom|who|called|whose|who's)\b"),
+    "name": re.compile(
+        r"\b(name|names|surname|whom|who|called|whose|who's|(should|shall|may|can|do) (i|we) call you)\b"
+        r"|\b(and|,) you (are|'re) \?|^you are \?"
+    ),
     "room": re.compile(
         r"(which|what)( (kind|type|sort|size|category))?( of)?( a)? (rooms?|bed)\b|(kind|type|sort"
         r"|category) of rooms?|room (type|kind)|what kind\b|which kind\b|what sort\b|how big a room"
@@ -197,8 +201,25 @@ TOPIC_WORDS: dict[str, re.Pattern[str]] = {
 
 HEDGE = re.compile(r"\b(unfortunately|sadly|regret)\b")  # sorry words that deny nothing by themselves
 ASKING = re.compile(r"\b(which|what|how|when|who|where|whom|whose|what's|who's)\b")
-FIRM_REQUEST = re.compile(r"\b(need|tell me|give me|may i|let me|missing)\b")
+FIRM_REQUEST = re.compile(r"\b(need|tell me|give me|may i|let me|missing|(just|only) (your|the|a) \w+ , please)\b")
 SPEAKER = re.compile(r"\b(we|i|there|that)\b")
+
+
+RUDE = re.compile(
+    r"\b(you people|why (can't|couldn't|didn't) you|you (should|could) have \w+|wast\w+ (of )?(my|our) time|i hate|how often"
+    r"|how many times|(it|that) yourself|your own fault|(not|isn't) my (problem|fault|job)|your problem|shut up|stupid"
+    r"|idiots?|dumb|ridiculous|annoying|hurry up|make up your mind|(don't|do not) care|who cares|get lost|go away"
+    r"|take it or leave it|told you (already|before|that)|already told you|pay attention|can't you (read|hear|see)|deaf"
+    r"|get on with it|for (god's|heaven's|goodness) sake|pathetic|what's wrong with you|sick of|fed up|nerve"
+    r"|bothering (me|us)|you again|listen to me|tough luck|deal with it)\b|(^|[.!?] )(whatever|duh|so what) [.,!?]"
+)
+
+
+@lru_cache(maxsize=16384)
+def is_rude(text: str) -> bool:
+    """Whether a reply insults, scolds or shrugs off the caller."""
+    words = re.findall(r"[\w'’]+|[.,!?]", text[:3000].lower().replace("’", "'"))
+    return bool(RUDE.search(" ".join(words)))
 
 
 class ClauseCues(NamedTuple):

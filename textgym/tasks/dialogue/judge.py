@@ -6,7 +6,7 @@ Components, each in [0, 1], always the same:
 - honesty: no statement against the facts or against what the user said; each one costs two fifths
 - answered: the user's question got the right answer
 - economy: no more turns than needed, nothing asked or confirmed twice, no rambling
-- manners: the user did not leave fed up, a reply was given each turn
+- manners: the user did not leave fed up, a reply was given each turn, and none was rude
 - fluency: sentences, not keywords; nothing shuffled, repeated or copied
 
 score = fluency x honesty x goal x (0.3 + 0.25 answered + 0.35 economy + 0.1 manners)
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from textgym.tasks.dialogue.clerk import plan
+from textgym.tasks.dialogue.cues import is_rude
 from textgym.tasks.dialogue.meaning import Meaning
 from textgym.tasks.dialogue.shape import LONG, rate_fluency
 from textgym.tasks.dialogue.talk import Talk, begin, replay, step
@@ -39,6 +40,8 @@ def judge_talk(transcript: Transcript) -> Judgement:
     answered = rate_answered(talk)
     economy = rate_economy(talk, responses)
     manners = 0.0 if talk.over == "fedup" or not talk.turns else 1.0 if all(r.strip() for r in responses) else 0.5
+    if manners and any(is_rude(r) for r in responses):
+        manners = 0.0
     score = fluency * honesty * goal * (0.3 + 0.25 * answered + 0.35 * economy + 0.1 * manners)
     values = (goal, honesty, answered, economy, manners, fluency)
     return Judgement(min(1.0, max(0.0, score)), dict(zip(COMPONENTS, values, strict=True)))

@@ -24,7 +24,7 @@ from textgym.tasks.dialogue.cues import (
     find_sentence_cues,
 )
 from textgym.tasks.dialogue.meaning import SLOTS, Meaning, Value
-from textgym.tasks.dialogue.scan import AFTER_PEOPLE, FAMILY_NAMES, NAME_CUES, TOWN_NAMES, Mention, Sentence, scan
+from textgym.tasks.dialogue.scan import AFTER_PEOPLE, FAMILY_NAMES, MOVES, NAME_CUES, TOWN_NAMES, Mention, Sentence, scan
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,23 @@ def list_known_times(context: Context) -> set[str]:
     return known
 
 
+LEAVING = frozenset(("leave", "leaving", "leaves", "depart", "departing", "departs", "checkout"))
+BRINGS = re.compile(r"\b(bring|welcome|allowed|high chair|come along)\b")
+
+
+def is_left(sentence: Sentence, m: Mention) -> bool:
+    """Whether a value is the old one of a change: "moved from Monday to Thursday", "swapped Monday for Thursday"."""
+    words = sentence.words
+    if not any(w in MOVES for w in words[: m.start]):
+        return False
+    following = words[m.end] if m.end < len(words) else ""
+    lead = words[max(0, m.start - 2) : m.start]
+    if "from" in lead and following in ("to", "until"):
+        return True
+    swaps = any(w in ("swap", "swapped") for w in lead)
+    return swaps and following in ("for", "with")
+
+
 def read(text: str, context: Context) -> Understanding:
     """The understanding of one reply of the assistant."""
     return Reader(text, context).result()
@@ -130,7 +147,9 @@ class Reader:
         self.inventions = 0
         self.carry = ""
         self.confirmed = self.readback = self.declined = self.closing = self.greeting = self.helps = False
-        for number, sentence in enumerate(scan(text)):
+        sentences = scan(text)
+        self.has_time = any(m.kind == "time" for sentence in sentences for m in sentence.mentions)
+        for number, sentence in enumerate(sentences):
             self.take_sentence(sentence, number == 0)
 
     def take_sentence(self, sentence: Sentence, is_first: bool) -> None:
@@ -185,15 +204,21 @@ class Reader:
                         self.known_times = list_known_times(self.context)
                     out.append(("time", say_clock(m.value[0], m.value[1], m.value[2], self.known_times, self.kind), m))
             elif m.kind == "day":
-                ends_stay = self.kind == "hotel" and prev in ("to", "until", "till", "through")
+                before = words[max(0, m.start - 4) : m.start]
+                moved = any(w in MOVES for w in words[: m.start])
+                ends_stay = self.kind == "hotel" and not moved and prev in ("to", "until", "till", "through")
+                ends_stay = ends_stay or (self.kind == "hotel" and any(w in LEAVING for w in before))
                 if not (ends_stay or (prev == "until" and self.kind != "hotel")):
                     out.append(("day", str(m.value), m))
             elif m.kind == "bare":
                 # "Thursday, 7:30, four, Baker": taken for people only where it can't be anything else and is right
                 kinds = [other.kind for other in mentions]
-                alone = m.end >= len(words) or not words[m.end].isalpha() or words[m.end] in AFTER_PEOPLE
-                mine = m.value == self.context.wants.get("people")
-                if mine and alone and "people" not in kinds and "time" in kinds:
+                following = words[m.end] if m.end < len(words) else ""
+                alone = not following.isalpha() or following in AFTER_PEOPLE or following in ("we", "i", "you")
+                mine = m.value in (self.context.wants.get("people"), self.context.meaning.limit or None)
+                seats = self.kind == "station" and following in ("to", "for") and prev not in ("the", "a", "by")
+                seats = seats and bool(words[m.end + 1 : m.end + 2]) and words[m.end + 1].capitalize() in TOWN_NAMES
+                if (mine or seats) and alone and "people" not in kinds and self.has_time:
                     out.append(("people", int(str(m.value)), m))
             elif m.kind in self.slots and isinstance(m.value, str | int):
                 twice = m.value == "wash" and k > 0 and mentions[k - 1].value == "wash"  # "wash and blow-dry"
@@ -304,6 +329,9 @@ class Reader:
             if re.search(r"(instead of|rather than|\bnot|not at|not on|not for|other than)( the)?$", lead):
                 self.denied[slot, value] = None
                 continue
+            if is_left(sentence, m):
+                self.denied[slot, value] = None  # "moved from Monday to Thursday", "swapped Monday for Thursday"
+                continue
             if re.search(r"(except|besides|apart from|after|before)( on| at)?$", lead) and slot in ("day", "time"):
                 continue
             if about and negated and not (slot == "class" and about == "first"):
@@ -312,7 +340,9 @@ class Reader:
                 if negated:
                     self.denied[slot, value] = None
                 continue
-            if negated and not question:
+            if negated and not question and slot == "name" and value == self.context.wants.get("name"):
+                self.neutral.append((slot, value, False))  # spoken to: "Sorry, Klein, that is taken"
+            elif negated and not question:
                 self.denied[slot, value] = None
             elif (
                 (limited and not confirms)
@@ -331,7 +361,8 @@ class Reader:
         for topic, _ in m.rules:
             if topic == "garden" and topic != self.context.pending and "garden" not in clause:
                 continue
-            if topic == "children" and self.context.pending != topic and "child" not in clause:
+            permits = "child" in clause or BRINGS.search(clause)
+            if topic == "children" and self.context.pending != topic and not permits:
                 continue
             hit = TOPIC_WORDS[topic].search(clause)
             if hit is None or topic == "breakfast":

@@ -41,7 +41,7 @@ AFTER_PEOPLE = set(DAY_WORDS) | set(  # what may follow a number that stands for
     "on at under of or and then in please this for from with by tonight who around is to next it right correct as will "
     "would instead if but only".split()
 )
-MOVES = {"moved", "move", "moving", "changed", "change", "switched", "shifted", "shift", "switch"}
+MOVES = {"moved", "move", "moving", "changed", "change", "switched", "shifted", "shift", "switch", "swapped", "swap"}
 ROOM_WORDS = {"single": "single", "singles": "single", "double": "double", "doubles": "double", "twin": "twin"} | {
     "twins": "twin",
     "family": "family",
@@ -196,7 +196,7 @@ def mention_at(words: list[str], raw: list[str], i: int, before: list[Mention]) 
         near = words[i + 1 : i + 5]
         if "class" in near and "." not in near[: near.index("class")]:
             return Mention("class", CLASSES[0 if w[0] in "f1" else 1], i, i + 1)
-    if w == "both" and following == "of":
+    if w == "both" and (following == "of" or (i and words[i - 1] == "you")):
         return Mention("people", 2, i, i + 1)
     if w == "overnight":
         return Mention("nights", 1, i, i + 1)
@@ -258,11 +258,11 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
         return Mention("bare", value, i, end + 1)
     if nxt in EURO_UNITS or prev == "€":
         return Mention("price", value, i, end + (prev != "€"))
-    if value <= 24:
+    if value <= 25:
         half, stop = read_half_day(words, end)
-        if stop > end and (nxt not in ("h", "hours", "hrs") or (value > 12 and w.isdigit())):
+        if value <= 24 and stop > end and (nxt not in ("h", "hours", "hrs") or (value > 12 and w.isdigit())):
             return Mention("time", (value % 24, 0, half), i, stop)
-        if w in NUMBERS and value >= 1 and nxt in MINUTE_WORDS and after not in PERSON_UNITS | EURO_UNITS:
+        if w in NUMBERS and 1 <= value <= 24 and nxt in MINUTE_WORDS and after not in PERSON_UNITS | EURO_UNITS:
             minute, stop = read_number(words, end) or (0, end)
             half, stop = read_half_day(words, stop)
             return Mention("time", (value, minute, half), i, stop)
@@ -275,7 +275,7 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
                 if words[j] == "to":
                     return Mention("time", ((hour - 1) or 12, 60 - value, half), i, stop)
                 return Mention("time", (hour, value, half), i, stop)
-    elif w.isdigit() and len(w) == 4 and value % 100 < 60 and value < 2400 and (nxt == "hours" or prev in TIME_BEFORE):
+    if w.isdigit() and len(w) == 4 and value % 100 < 60 and value < 2400 and (nxt == "hours" or prev in TIME_BEFORE):
         return Mention("time", (value // 100, value % 100, ""), i, end + (nxt == "hours"))
     unit = find_unit(words, end)
     if unit:
@@ -284,9 +284,15 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
         return Mention("price", value, i, end)
     if nxt == "of" and after in ("you", "us", "them"):
         return Mention("people", value, i, end)
+    if prev == "and" and i > 1 and words[i - 2] == "you" and nxt in ("others", "other", "more", "friends", "guests"):
+        return Mention("people", value + 1, i, end)
+    if prev == "for" and i > 1 and words[i - 2] in ("table", "tables", "places", "party", "space") and value <= 60:
+        return Mention("people", value, i, end)
     if prev == "of" and i > 1 and words[i - 2] in ("party", "table", "group", "family", "number", "company"):
         return Mention("people", value, i, end)
     if not i and nxt == "on" and after in DAY_WORDS and 0 < value <= 24:  # "Eight on Thursday is taken"
+        if "at" in words[end:] or has_clock(words, end):
+            return Mention("people", value, i, end)  # "Six on Thursday at 1:30"
         return Mention("time", (value % 24, 0, ""), i, end)
     moved = prev == "to" and any(v in MOVES for v in words[max(0, i - 5) : i])
     if (prev in TIME_BEFORE or moved) and value <= 24:
@@ -297,6 +303,11 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
     if (prev in PEOPLE_BEFORE or you_are) and 0 < value <= 60 and (not nxt.isalpha() or nxt in AFTER_PEOPLE):
         return Mention("people", value, i, end)
     return Mention("bare", value, i, end)
+
+
+def has_clock(words: list[str], i: int) -> bool:
+    """Whether a plain time stands at or after token i: "1:30", "half past one", "six o'clock"."""
+    return any(":" in w[1:] or w in ("half", "quarter", "o'clock", "noon", "am", "pm") for w in words[i:])
 
 
 def find_unit(words: list[str], i: int) -> str | None:
@@ -347,10 +358,13 @@ def settle_lists(words: list[str], mentions: list[Mention]) -> list[Mention]:
                         settled[k] = m._replace(kind="time", value=(m.value % 24, 0, ""))
                     elif near.kind in ("people", "nights", "price"):
                         settled[k] = m._replace(kind=near.kind)
+    if any(m.kind == "people" for m in settled) and not any(m.kind == "time" for m in settled):
+        return settled  # "the largest is for six, eight is too many" speaks of people
     verbs = ("is", "isn't", "works", "would", "suits", "was", "won't", "has", "will", "sound", "sounds")
     for k, m in enumerate(settled):
         after = words[m.end] if m.end < len(words) else ""
-        if after not in verbs:
+        before = words[max(0, m.start - 2) : m.start]
+        if after not in verbs or before == ["of", "the"]:  # "Which of the two would you like?"
             continue
         counted = any(w in ("maximum", "most", "limit", "largest", "many") for w in words[m.end : m.end + 5])
         if m.kind == "bare" and isinstance(m.value, int) and 0 < m.value <= 24 and not counted:
@@ -414,7 +428,8 @@ def split_clauses(words: list[str], mentions: list[Mention]) -> tuple[tuple[int,
         verb_later[i] = w in VERBS or (not cuts and verb_later[i + 1])
     for i, w in enumerate(words):
         only = w == "only" and i > 0 and words[i - 1] == ","
-        if i not in inside and (only or w in STRONG or (w in WEAK and has_verb and verb_later[i + 1])):
+        plea = w in ("and", ",") and words[i + 1 : i + 2] == ["please"] and verb_later[i + 1]
+        if i not in inside and (only or plea or w in STRONG or (w in WEAK and has_verb and verb_later[i + 1])):
             if i > start:
                 clauses.append((start, i))
             start, has_verb = i, False

@@ -109,6 +109,11 @@ def take_statements(talk: Talk, u: Understanding, obstacle: str | None) -> None:
             if slot not in ("people", "room", "class"):
                 talk.lies += 1
             continue
+        if slot in u.asked and slot not in talk.told:  # "That is the train to Marlow; is that where you go?"
+            if value != talk.wants[slot]:
+                talk.told[slot] = talk.wants[slot]
+                talk.acts.append(("correct", slot))
+            continue
         if value == talk.wants[slot]:
             if slot not in talk.told:
                 talk.lies += 0.5  # guessed, by luck
@@ -125,6 +130,10 @@ def take_statements(talk: Talk, u: Understanding, obstacle: str | None) -> None:
     for slot, value in u.offered:
         if slot in talk.wants and value == talk.wants[slot]:
             talk.stated[slot] = value
+    if not obstacle and any(
+        s in talk.wants and find_obstacle(m, {**talk.told, s: v}) == s for s, v in u.offered if s != "name"
+    ):
+        talk.lies += 1  # held out, and not to be had
     if u.offered and not obstacle and not u.declined:
         # What is held out is not what was asked for
         for slot in dict.fromkeys(s for s, _ in u.offered):
@@ -280,6 +289,9 @@ def take_booking(talk: Talk, u: Understanding, obstacle: str | None) -> None:
         talk.wasted += 1
         talk.lies += 0.5
         return
+    if u.confirmed and talk.refused != "granted" and find_obstacle(talk.meaning, {**talk.told, **u.stated}):
+        talk.lies += 1.5  # "The 7:30 to Marlow is booked", and it does not go there
+        talk.refused = "granted"
     talk.booked = talk.booked or u.confirmed
     if talk.missing or any(act == "tell" for act, _ in talk.acts):
         return

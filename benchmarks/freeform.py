@@ -1,0 +1,218 @@
+"""Do the judges and the simulated user understand text that no generator of this project wrote?
+
+The answers in `tests/data/freeform_*.jsonl` were written by people who had not seen the code: for
+each prompt a right answer and one with a fault that is named, and for the dialogues replies of an
+assistant with what a listener should take from them. This prints, for each task, how many pairs
+the gold judge ranks right, by fault, and how much of the replies the simulated user understands,
+where it asks back, and where it takes a wrong value (never, if all is well).
+
+    python benchmarks/freeform.py
+    python benchmarks/freeform.py --show --json
+
+A row carries the prompt it was written for; rows whose prompt the generator no longer makes are
+left out and counted, and so are rows whose own label is disputed (they say why).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from textgym.tasks.dialogue.meaning import Meaning
+from textgym.tasks.dialogue.read import Understanding
+from textgym.tasks.dialogue.talk import replay
+from textgym.tasks.load import load_task
+from textgym.types import Example, Message, Transcript
+
+DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
+PAIRS = {
+    "summarize": "freeform_summarize.jsonl",
+    "translate": "freeform_translate.jsonl",
+    "dialogue": "freeform_dialogue_pairs.jsonl",
+}
+REPLIES = "freeform_dialogue_replies.jsonl"
+HOURS = dict(
+    zip(
+        "one two three four five six seven eight nine ten eleven twelve thirteen noon".split(),
+        (*range(1, 14), 12),
+        strict=True,
+    )
+)
+MINUTES = {"five": 5, "ten": 10, "quarter": 15, "twenty": 20, "twenty-five": 25, "half": 30, "thirty": 30}
+
+
+def read_rows(name: str) -> list[dict[str, Any]]:
+    """The rows of a file of test data."""
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines() if line]
+
+
+def transcript(row: Mapping[str, Any], example: Example, response: str) -> Transcript | None:
+    """What was said up to and with this response; None where the generator has left the row's prompt behind."""
+    before = tuple(Message(*m) for m in row.get("messages") or [("user", row["prompt"])])
+    if before[: len(example.prompt)] != example.prompt:
+        return None
+    n = len(example.prompt)
+    said = (*before, Message("assistant", response))
+    return Transcript(said, example.references, example.meta, num_prompt_messages=n)
+
+
+def rank_pairs(world: str) -> dict[str, Any]:
+    """How many right answers score above their wrong siblings. `missed`: (index, fault, right score, wrong score)."""
+    task = load_task(world, split="validation", data_seed=11)
+    totals: Counter[str] = Counter()
+    ranked: Counter[str] = Counter()
+    missed: list[tuple[int, str, float, float]] = []
+    left_out = disputed = 0
+    for row in read_rows(PAIRS[world]):
+        if "disputed" in row:
+            disputed += 1
+            continue
+        pair = [transcript(row, task[row["index"]], row[side]) for side in ("right", "wrong")]
+        if pair[0] is None or pair[1] is None:
+            left_out += 1
+            continue
+        right, wrong = (task.judge(t).score for t in pair)
+        kind = row["fault"].split(":")[0].split("(")[0].split(";")[0].split(",")[0].strip()
+        totals[kind] += 1
+        if right > wrong:
+            ranked[kind] += 1
+        else:
+            missed.append((row["index"], row["fault"], round(right, 3), round(wrong, 3)))
+    return {
+        "n": totals.total(),
+        "ranked": ranked.total(),
+        "by_fault": {k: (ranked[k], n) for k, n in totals.most_common()},
+        "missed": missed,
+        "left_out": left_out,
+        "disputed": disputed,
+    }
+
+
+def minutes_of(text: str) -> int:
+    """A labelled time, as minutes on a 12-hour clock: "half past seven", "twenty to five", "thirteen hundred hours"."""
+    words = text.lower().replace(".", "").removeprefix("a ").split()
+    first = words[0].split(":")
+    if first[0].isdigit():
+        return (int(first[0]) * 60 + (int(first[1]) if len(first) > 1 else 0)) % 720
+    if len(words) > 2 and words[1] in ("past", "to"):
+        hour, minute = HOURS[words[2]] * 60, MINUTES[words[0]]
+        return (hour + (minute if words[1] == "past" else -minute)) % 720
+    return (HOURS[words[0]] * 60 + MINUTES.get(words[1] if len(words) > 1 else "", 0)) % 720
+
+
+def normal(slot: str, value: Any) -> Any:
+    """A value as labels and readers can share it."""
+    if slot == "time":
+        return minutes_of(str(value))
+    if slot == "service" and str(value).startswith("wash"):
+        return "wash"
+    return value
+
+
+def compare(row: Mapping[str, Any], u: Understanding, m: Meaning) -> tuple[list[str], list[str]]:
+    """(what was taken wrong, what was missed) of one reply, as short words for a person to read."""
+    labels = {slot: {normal(slot, v) for v in (x if isinstance(x, list) else [x])} for slot, x in row["states"].items()}
+    wrong = [f"{s}={v}" for s, v in u.stated.items() if normal(s, v) not in labels.get(s, ())]
+    for slot, value in u.offered:
+        limit = slot == "people" and value == m.limit  # "five is the most we can seat" holds five out
+        if normal(slot, value) not in labels.get(slot, ()) and not limit:
+            wrong.append(f"offers {slot}={value}")
+    wrong += [f"asks {s}" for s in u.asked if s not in row["asks"]]
+    offered = [s for s, _ in u.offered]
+    heard = {(s, normal(s, v)) for s, v in [*u.stated.items(), *u.offered]}
+    missed = [s for s, values in labels.items() if not any((s, v) in heard for v in values)]
+    # holding out several values asks to choose one
+    missed += [f"ask {s}" for s in row["asks"] if s not in u.asked and offered.count(s) < 2]
+    if row["kind"] == "decline" and not u.declined:
+        missed.append("decline")
+    if row["kind"] == "answer" and not u.answered:
+        missed.append("answer")
+    if row["kind"] == "nonsense" and u.understood:
+        wrong.append("nonsense understood")
+    return wrong, missed
+
+
+def hear_replies() -> Iterator[tuple[dict[str, Any], list[str], list[str], bool]]:
+    """(row, wrong, missed, is served) for each reply that can be heard in its context."""
+    task = load_task("dialogue", split="validation", data_seed=11)
+    for row in read_rows(REPLIES):
+        if "disputed" in row:
+            continue
+        example = task[row["index"]]
+        heard = transcript(row, example, row["reply"])
+        if heard is None:
+            continue
+        wrong, missed = compare(row, task.understand(heard), example.meta)
+        yield row, wrong, missed, replay(heard).over == "served"
+
+
+def rate_replies() -> dict[str, Any]:
+    """What the simulated user makes of the replies."""
+    by_kind: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    wrong_rows, missed_rows = [], []
+    taken = understood = n = 0
+    for row, wrong, missed, is_served in hear_replies():
+        n += 1
+        right = not wrong and not missed
+        understood += right
+        by_kind[row["kind"]][0] += right
+        by_kind[row["kind"]][1] += 1
+        taken += any("=" in w for w in wrong)
+        if wrong:
+            wrong_rows.append((row["index"], row["reply"], wrong, missed))
+        elif missed:
+            missed_rows.append((row["index"], row["reply"], missed, is_served))
+    rows = read_rows(REPLIES)
+    return {
+        "n": n,
+        "understood": understood,
+        "asked_back": sum(not served for *_, served in missed_rows),
+        "served_unheard": sum(served for *_, served in missed_rows),
+        "wrong_value": taken,
+        "wrong_ask": len(wrong_rows) - taken,
+        "by_kind": {k: tuple(v) for k, v in by_kind.items()},
+        "missed": missed_rows,
+        "wrong": wrong_rows,
+        "disputed": sum("disputed" in row for row in rows),
+        "left_out": len(rows) - n - sum("disputed" in row for row in rows),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Free-form answers against the gold judges and the simulated user.")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON on the last line")
+    parser.add_argument("--show", action="store_true", help="print what was missed")
+    args = parser.parse_args()
+    figures: dict[str, Any] = {}
+    for world in PAIRS:
+        found = rank_pairs(world)
+        print(f"{world}: {found['ranked']} of {found['n']} pairs ranked right", end="")
+        print(f" ({found['left_out']} left out, {found['disputed']} disputed)")
+        for fault, (right, total) in found["by_fault"].items():
+            print(f"    {right:3d} of {total:3d}  {fault}")
+        if args.show:
+            for miss in found["missed"]:
+                print("    missed:", *miss)
+        figures[world] = {k: v for k, v in found.items() if k not in ("missed", "by_fault")}
+    heard = rate_replies()
+    print(f"the user's understanding: {heard['understood']} of {heard['n']} replies", end="")
+    print(f" ({heard['left_out']} left out, {heard['disputed']} disputed); of the rest {heard['asked_back']} asked back,")
+    print(f"    {heard['wrong_value']} with a wrong value taken, {heard['wrong_ask']} with a question that was none,")
+    print(f"    {heard['served_unheard']} taken as served")
+    for kind, (right, total) in heard["by_kind"].items():
+        print(f"    {right:3d} of {total:3d}  {kind}")
+    if args.show:
+        for name in ("wrong", "missed"):
+            for miss in heard[name]:
+                print(f"    {name}:", *miss)
+    figures["replies"] = {k: v for k, v in heard.items() if k not in ("missed", "wrong", "by_kind")}
+    if args.json:
+        print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Does the embedded policy learn? PPO at its defaults on each id, several seeds, gold before and after.
+
+    python benchmarks/learning.py --json
+    python benchmarks/learning.py --envs textgym/Translate-v0 --seeds 0 1 2
+
+Every figure is on held-out test prompts, the same ones and the same decoding before and after. The
+"length edit" row is a control: the best gain that cutting or padding the starting policy's
+answers brings, without a better word in them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from textgym.agents.evaluate import Evaluation, evaluate
+from textgym.agents.ppo import PPOConfig, load_policy_tokenizer, make_env, train
+from textgym.agents.runs import versions
+
+from textgym.models.language_model import load_language_model
+from textgym.types import Message, Transcript
+
+ENVS = ("textgym/Summarize-v0", "textgym/Translate-v0", "textgym/Dialogue-v0")
+CUTS = (0.25, 0.5, 0.75, 0.9)  # share of the words kept
+PADS = (0.1, 0.25, 0.5, 1.0)  # share of the words said again at the end
+
+
+def measure(env: str, policy: str, num_prompts: int) -> dict[str, Evaluation]:
+    """Sampled and greedy, on the test split, under the env's own reward."""
+    config = PPOConfig(env=env, policy=policy)
+    tokenizer = load_policy_tokenizer(policy, None, None)
+    model = load_language_model(policy)
+    return {
+        name: evaluate(
+            model,
+            tokenizer,
+            lambda n: make_env(config, tokenizer, "test", n),
+            num_prompts=num_prompts,
+            temperature=temperature,
+        )
+        for name, temperature in (("sampled", 1.0), ("greedy", 0.0))
+    }
+
+
+def best_length_edit(env: str, evaluation: Evaluation) -> float:
+    """The best mean gain in gold over all cuts and pads of the policy's answers."""
+    config = PPOConfig(env=env)
+    task = make_env(config, load_policy_tokenizer("embedded", None, None), "test", 1).unwrapped.task
+    gains = []
+    for edit in [*[(c, 0.0) for c in CUTS], *[(1.0, p) for p in PADS]]:
+        golds = []
+        for rollout in evaluation.rollouts:
+            for i, messages, ending in zip(rollout.index.tolist(), rollout.messages, rollout.endings, strict=True):
+                example = task[i]
+                p = len(example.prompt)
+                edited = [_edited(m["role"], m["content"], *edit) for m in messages[p:]]
+                transcript = Transcript(
+                    (*example.prompt, *edited), example.references, example.meta, ending, num_prompt_messages=p
+                )
+                golds.append(task.judge(transcript).score)
+        gains.append(float(np.mean(golds)) - evaluation.means["gold"])
+    return max(gains)
+
+
+def _edited(role: str, text: str, keep: float, again: float) -> Message:
+    words = text.split()
+    if role == "assistant":
+        kept = words[: max(1, round(keep * len(words)))]
+        words = kept + words[: round(again * len(words))]
+    return Message(role, " ".join(words))
+
+
+def drop_from_best(folder: Path) -> float:
+    """How far the last evaluation on validation prompts lies below the run's best."""
+    golds = [
+        row["evaluation"]["gold"]
+        for row in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+        if "evaluation" in row
+    ]
+    return max(golds) - golds[-1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--envs", nargs="+", default=list(ENVS), choices=ENVS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--num-prompts", type=int, default=512)
+    parser.add_argument("--eval-prompts", type=int, default=256, help="validation prompts of each evaluation in a run")
+    parser.add_argument("--runs", default="runs/learning", help="where the runs' folders go")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    arguments = parser.parse_args()
+    figures: dict[str, Any] = {}
+    for env in arguments.envs:
+        before = measure(env, "embedded", arguments.num_prompts)
+        found: dict[str, Any] = {
+            "before": {name: e.figures() for name, e in before.items()},
+            "length_edit_gain": best_length_edit(env, before["sampled"]),
+            "seeds": {},
+        }
+        for seed in arguments.seeds:
+            folder = Path(arguments.runs) / f"{env.split('/')[-1]}-seed{seed}"
+            started = time.perf_counter()
+            train(PPOConfig(env=env, seed=seed, run=str(folder), eval_prompts=arguments.eval_prompts))
+            minutes = (time.perf_counter() - started) / 60
+            rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+            training = sum(r["rollout_s"] + r["update_s"] for r in rows if "evaluation" not in r) / 60
+            after = measure(env, str(folder / "policy"), arguments.num_prompts)
+            found["seeds"][seed] = {
+                "after": {name: e.figures() for name, e in after.items()},
+                "minutes_training": training,
+                "minutes_with_evaluations": minutes,
+                "below_own_best": drop_from_best(folder),
+            }
+            for name in after:
+                a, b = before[name], after[name]
+                print(
+                    f"{env} seed {seed} {name}: gold {a.means['gold']:.3f} ± {a.intervals['gold']:.3f} -> "
+                    f"{b.means['gold']:.3f} ± {b.intervals['gold']:.3f}, {training:.1f} min of training",
+                    flush=True,
+                )
+        figures[env] = found
+        print(f"{env} best length edit: {found['length_edit_gain']:+.3f}", flush=True)
+    if arguments.json:
+        settings = {**vars(arguments), "threads": torch.get_num_threads(), "processor": platform.processor()}
+        print(json.dumps({"figures": figures, "settings": settings, "versions": versions()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""The embedded assets are what their manifest says: files, sizes, hashes, and the quality they were measured at.
+
+Skipped only where nothing has been built yet (`make assets`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import textgym
+from textgym.envs.spaces import TextSpace
+from textgym.models.tokenizer import EMBEDDED, load_tokenizer
+
+ASSETS = EMBEDDED.parent
+WORLDS = {"textgym/Summarize-v0": "summarize", "textgym/Translate-v0": "translate", "textgym/Dialogue-v0": "dialogue"}
+
+pytestmark = pytest.mark.skipif(
+    not (ASSETS / "manifest.json").exists(), reason="the embedded assets have not been built (make assets)"
+)
+
+
+@cache
+def manifest() -> dict[str, Any]:
+    return json.loads((ASSETS / "manifest.json").read_text(encoding="utf-8"))
+
+
+def test_every_file_is_the_one_in_the_manifest() -> None:
+    listed = manifest()["files"]
+    found = {p.relative_to(ASSETS).as_posix() for p in ASSETS.rglob("*") if p.is_file()}
+    assert found - {"manifest.json"} == set(listed)
+    for name, said in listed.items():
+        content = (ASSETS / name).read_bytes()
+        assert len(content) == said["bytes"], name
+        assert hashlib.sha256(content).hexdigest() == said["sha256"], name
+
+
+def test_everything_together_is_small() -> None:
+    assert sum(p.stat().st_size for p in ASSETS.rglob("*") if p.is_file()) <= 12_000_000
+
+
+def test_the_manifest_tells_how_they_were_made() -> None:
+    found = manifest()
+    assert found["command"] == "python -m agents assets"
+    assert isinstance(found["config"]["seed"], int)
+    assert found["raters"]["noise"] > 0
+    assert {"python", "torch", "transformers"} <= set(found["versions"])
+    assert 0 < found["build_seconds"] <= 3600
+    assert set(found["quality"]) == set(WORLDS.values())
+    assert set(WORLDS) == set(textgym.ENV_IDS)
+
+
+@pytest.mark.parametrize("world", WORLDS.values())
+def test_the_policy_leaves_something_to_learn(world: str) -> None:
+    """Good enough to be rewarded sometimes, with faults that greedy decoding has too."""
+    found = manifest()["quality"][world]["policy"]
+    assert 0.40 <= found["gold_sampled"] <= 0.70
+    assert found["gold_greedy"] <= 0.80
+    assert found["gold_sampled_ci95"] < 0.06
+
+
+@pytest.mark.parametrize("world", WORLDS.values())
+def test_the_reward_model_is_nearly_as_accurate_as_can_be(world: str) -> None:
+    found = manifest()["quality"][world]["reward_model"]
+    assert found["accuracy"] >= 0.9 * found["accuracy_ceiling"]
+    assert found["accuracy"] > found["accuracy_of_longer"]  # no length counter
+
+
+@pytest.mark.parametrize("name", ["tokenizer", "policy", *(f"rewards/{world}" for world in WORLDS.values())])
+def test_one_tokenizer_for_all_and_nothing_is_unknown(name: str) -> None:
+    tokenizer = load_tokenizer(str(ASSETS / name))
+    space = TextSpace(seed=0)
+    texts = ["", " ", "\r\n\t", "Grüße, 3.141!", "<|end|><|user|>", "日本語 🎉 עברית", "\x00\x7f\ufffd"]
+    texts += ["".join(map(chr, range(start, start + 256))) for start in (0, 0x300, 0x1F300)]
+    texts += [text.encode("utf-8", "replace").decode("utf-8") for text in (space.sample() for _ in range(200))]
+    embedded = load_tokenizer()
+    for text in texts:
+        ids = tokenizer.encode(text)
+        assert tokenizer.decode(ids) == text
+        assert ids == embedded.encode(text)
+        assert not tokenizer.control_mask[ids].any()
+    assert tokenizer.end_of_turn == embedded.end_of_turn
+
+
+@pytest.mark.parametrize("env_id", WORLDS)
+def test_the_id_works_as_it_comes(env_id: str) -> None:
+    """`gym.make(id)` with no arguments pays the learned reward, the very score of `load_reward("learned")`."""
+    from textgym.rewards.spec import load_reward
+    from textgym.types import Message, Transcript
+
+    env: Any = gym.make(env_id, action="response").unwrapped
+    task = env.task
+    reward = load_reward("learned", task=task, name=WORLDS[env_id], has_own_data=False)
+    _, info = env.reset(seed=0, options={"index": 0})
+    num_prompt_messages = len(info["messages"])
+    rng = np.random.default_rng(0)
+    is_over = False
+    while not is_over:
+        messages = tuple(Message(m["role"], m["content"]) for m in info["messages"])
+        said = task.answer(Transcript(messages, (), task[0].meta, None, num_prompt_messages), rng)
+        _, paid, is_over, _, info = env.step(said)
+    messages = tuple(Message(m["role"], m["content"]) for m in info["messages"])
+    whole = Transcript(messages, num_prompt_messages=num_prompt_messages)
+    scores: Any = reward.score([whole])
+    assert paid == info["score"] == pytest.approx(float(getattr(scores, "values", scores)[0]), abs=1e-4)
+    assert info["gold"] >= 0.95
+
+
+@pytest.mark.parametrize("world", WORLDS.values())
+def test_the_reward_model_prefers_right_answers_to_damaged_ones(world: str) -> None:
+    """Right answers of the world's own program against the same program's habits, on held-out examples."""
+    from textgym.rewards.base import as_scores
+    from textgym.rewards.spec import load_reward
+    from textgym.tasks.load import load_task
+    from textgym.types import Message, Transcript
+
+    task: Any = load_task(world, split="test")
+    pairs = []
+    for i in range(200):
+        example = task[i]
+        start = Transcript(example.prompt, example.references, example.meta, None, len(example.prompt))
+        both = [
+            Transcript((*example.prompt, Message("assistant", said)), example.references, example.meta, "eot")
+            for said in (task.answer(start, np.random.default_rng(i), habits=habits) for habits in (False, True))
+        ]
+        golds = [task.judge(transcript).score for transcript in both]
+        if golds[0] > golds[1] + 0.2:
+            pairs.append(both)
+    assert len(pairs) >= 30
+    reward = load_reward("learned", task=task, name=world, has_own_data=False)
+    right, wrong = (as_scores(reward.score([p[k] for p in pairs]), len(pairs)).values for k in (0, 1))
+    assert (right > wrong).mean() >= 0.75
+
+
+def test_the_policy_loads_with_transformers_and_speaks_as_measured() -> None:
+    """48 summaries: within three standard errors or so of what the manifest says of 256 others."""
+    from textgym.agents.evaluate import evaluate
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from textgym.models.language_model import load_language_model
+
+    folder = Path(ASSETS / "policy")
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    assert len(AutoTokenizer.from_pretrained(folder)) <= model.config.vocab_size
+    tokenizer = load_tokenizer()
+    found = evaluate(
+        load_language_model("embedded"),
+        tokenizer,
+        lambda n: gym.make_vec(
+            "textgym/Summarize-v0",
+            num_envs=n,
+            tokenizer=tokenizer,
+            reward="gold",
+            split="validation",
+            autoreset_mode="Disabled",
+        ),
+        num_prompts=48,
+    )
+    said = manifest()["quality"]["summarize"]["policy"]
+    slack = 1.6 * (found.intervals["gold"] + said["gold_sampled_ci95"])
+    assert abs(found.means["gold"] - said["gold_sampled"]) < slack
+    assert found.means["gold"] == found.means["score"]

@@ -1,0 +1,501 @@
+"""Laws of token-level PPO, on tiny random models and a reader's own records.
+
+What the arithmetic must keep (ratios start at 1, KL at 0, credit on the policy's tokens alone),
+that it learns, and that a run survives Ctrl-C, a kill and bad input. Real text and a real model
+are used where TEXTGYM_TEST_DATA names a folder that has them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from textgym.agents import ppo
+from textgym.agents.ppo import PPOConfig, Trainer
+from tiny import save_tiny_tokenizer, tiny_policy, tiny_reward, tiny_tokenizer
+
+from textgym.cli import main
+from textgym.types import Transcript
+
+EOT = tiny_tokenizer().end_of_turn
+USER_TURNS = ("And the next one?", "Once more, please.")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random policy, reward models of both kinds, and own records for one turn and for several."""
+    folder = tmp_path_factory.mktemp("ppo")
+    tiny_policy().save_pretrained(folder / "policy")
+    save_tiny_tokenizer(folder / "policy")
+    for kind in ("token", "sequence"):
+        tiny_reward(folder / kind, kind, initializer_range=0.3)
+    news = [{"document": f"The mayor opened bridge {k} on Monday.", "summary": f"Bridge {k}."} for k in range(12)]
+    chats = [
+        {"messages": [message for turn in (f"Number {k}?", *USER_TURNS) for message in _exchange(turn, k)]}
+        for k in range(12)
+    ]
+    for name, rows in (("news", news), ("chats", chats)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def _exchange(said: str, k: int) -> list[dict[str, str]]:
+    return [{"role": "user", "content": said}, {"role": "assistant", "content": f"It is {k}."}]
+
+
+@pytest.fixture
+def config(folder: Path) -> PPOConfig:
+    """One turn: a news item, a metric as the reward."""
+    return PPOConfig(
+        policy=str(folder / "policy"),
+        data=str(folder / "news.jsonl"),
+        reward="chrf",
+        context_length=96,
+        max_new_tokens=8,
+        num_updates=2,
+        prompts_per_update=4,
+        samples_per_prompt=3,
+        critic_warmup=0,
+        learning_rate=3e-3,
+        device="cpu",
+        dtype="float32",
+        eval_prompts=4,
+        eval_every=0,
+        checkpoint_every=0,
+    )
+
+
+@pytest.fixture
+def chat(config: PPOConfig, folder: Path) -> PPOConfig:
+    """Several turns, with a recorded user who speaks again after each."""
+    data = json.dumps({"path": str(folder / "chats.jsonl"), "user": "replay"})
+    return replace(config, env="textgym/Dialogue-v0", data=data, context_length=192)
+
+
+def make_trainer(config: PPOConfig, ends_often: bool = True) -> Trainer:
+    """A trainer whose value head is not zero. With `ends_often` the policy says 40 tokens only, end-of-turn among
+    them, so that turns of all lengths occur."""
+    trainer = Trainer(config)
+    torch.nn.init.normal_(trainer.policy.value_head.weight, generator=torch.Generator().manual_seed(1))
+    if ends_often:
+        trainer.forbidden[:] = True
+        trainer.forbidden[[EOT, *range(60, 99)]] = False
+        with torch.no_grad():
+            trainer.policy.model.get_output_embeddings().weight[EOT] *= 4
+            trainer.reference.load_state_dict(trainer.policy.model.state_dict())
+    return trainer
+
+
+def with_reward(config: PPOConfig, reward: Any) -> PPOConfig:
+    """A Python object as the reward: what a config on a command line cannot say, and Python can."""
+    return replace(config, reward=reward)
+
+
+def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in trainer.policy.state_dict().items()}
+
+
+# -- the arithmetic ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dense_reward", [True, False])
+@pytest.mark.parametrize("kind", ["token", "sequence"])
+@pytest.mark.parametrize("world", ["config", "chat"])
+def test_one_update_end_to_end(
+    world: str, kind: str, dense_reward: bool, folder: Path, request: pytest.FixtureRequest
+) -> None:
+    config = request.getfixturevalue(world)
+    trainer = make_trainer(replace(config, reward=str(folder / kind), dense_reward=dense_reward))
+    before = weights(trainer)
+    metrics = trainer.step()
+    assert all(np.isfinite(v) for name, v in metrics.items() if not name.startswith("gold"))
+    assert np.isnan(metrics["gold"])  # nobody knows the meaning of these records
+    assert all(not torch.equal(before[name], value) for name, value in trainer.policy.state_dict().items())
+    assert all(not p.requires_grad for p in trainer.reference.parameters())
+
+
+@pytest.mark.parametrize("world", ["config", "chat"])
+def test_the_first_minibatch_has_ratio_one_and_zero_kl(world: str, request: pytest.FixtureRequest) -> None:
+    trainer = make_trainer(request.getfixturevalue(world))
+    rollout = trainer.collect()
+    batch = trainer.prepare(rollout)
+    with torch.no_grad():
+        for packs, members in zip(batch.packs, batch.members, strict=True):
+            for packed, rows_of in zip(packs, members, strict=True):
+                where = (rows_of[packed.episode], packed.step)
+                ratio = torch.exp(trainer.policy(packed).logprobs - batch.logprobs[where])
+                assert (ratio - 1).abs().max() < 1e-5
+    sampled = torch.tensor([x for row in rollout.logprobs for x in row])  # what the sampling loop said
+    torch.testing.assert_close(batch.logprobs[batch.mask], sampled, rtol=0, atol=1e-4)
+    assert torch.equal(batch.logprobs, batch.ref_logprobs)
+    trainer.update(batch)
+    again = trainer.prepare(rollout)
+    assert torch.equal(again.ref_logprobs, batch.ref_logprobs)
+    assert not torch.equal(again.logprobs, batch.logprobs)
+
+
+@pytest.mark.parametrize("kind", ["token", "sequence"])
+@pytest.mark.parametrize("world", ["config", "chat"])
+def test_the_score_is_paid_in_full_and_final_only_on_the_last_chosen_token(
+    world: str, kind: str, folder: Path, request: pytest.FixtureRequest
+) -> None:
+    config = replace(request.getfixturevalue(world), reward=str(folder / kind))
+    trainer = make_trainer(config)
+    rollout = trainer.collect()
+    mask = trainer.prepare(rollout).mask
+    scores = torch.from_numpy(rollout.scores)
+    assert len(set(rollout.scores.tolist())) > 1
+    dense = trainer.rewards(rollout, mask)
+    torch.testing.assert_close(dense.sum(1), scores, rtol=1e-5, atol=1e-5)
+    assert bool((dense[~mask] == 0).all())
+    trainer.config = replace(config, dense_reward=False)
+    final = trainer.rewards(rollout, mask)
+    one_hot = torch.nn.functional.one_hot(mask.sum(1) - 1, mask.shape[1])
+    assert torch.equal(final, one_hot * scores[:, None])
+    assert torch.equal(dense, final) == (kind == "sequence")
+
+
+def test_users_tokens_get_no_loss(chat: PPOConfig) -> None:
+    trainer = make_trainer(chat)
+    rollout = trainer.collect()
+    batch = trainer.prepare(rollout)
+    targets: dict[int, list[int]] = {}
+    for packs, members in zip(batch.packs, batch.members, strict=True):
+        for packed, rows_of in zip(packs, members, strict=True):
+            for row, token in zip(rows_of[packed.episode].tolist(), packed.target.tolist(), strict=True):
+                targets.setdefault(row, []).append(token)
+    for row, episode in enumerate(rollout.episodes):
+        said = [t for t, chosen in zip(episode.continuation, episode.chosen, strict=True) if chosen]
+        others = [t for t, chosen in zip(episode.continuation, episode.chosen, strict=True) if not chosen]
+        assert targets[row] == said
+        assert len(rollout.logprobs[row]) == len(said)  # the env's mask and the sampling loop agree
+        assert batch.mask[row].sum() == len(said)
+        heard = [m["content"] for m in rollout.messages[row] if m["content"] in USER_TURNS]
+        assert len(heard) == len(USER_TURNS)
+        assert "".join(heard) == tiny_tokenizer().decode(others)
+
+
+def test_a_missing_end_of_turn_costs_the_penalty_once(chat: PPOConfig, config: PPOConfig) -> None:
+    for given in (config, chat):
+        trainer = make_trainer(given)
+        rollout = trainer.collect()
+        mask = trainer.prepare(rollout).mask
+        is_cut = torch.from_numpy(~rollout.last_turn_has_eot)
+        assert 0 < is_cut.sum() < len(is_cut)
+        assert is_cut.tolist() == [e.continuation[-1] != EOT for e in rollout.episodes]
+        free = trainer.rewards(rollout, mask)
+        trainer.config = replace(given, missing_eot_penalty=1.5)
+        one_hot = torch.nn.functional.one_hot(mask.sum(1) - 1, mask.shape[1])
+        torch.testing.assert_close(free - trainer.rewards(rollout, mask), 1.5 * one_hot * is_cut[:, None])
+
+
+@pytest.mark.parametrize("world", ["config", "chat"])
+def test_micro_batches_do_not_change_the_gradient(world: str, request: pytest.FixtureRequest) -> None:
+    """Plain gradient descent with rate 1 moves the weights by the gradient itself."""
+    config = replace(request.getfixturevalue(world), epochs=1, minibatches=2, learning_rate=1.0, max_grad_norm=1e9)
+    moved = []
+    num_packs = []
+    for batch_tokens, row_tokens in ((1, 512), (1, 1), (10**6, 512)):
+        trainer = make_trainer(replace(config, batch_tokens=batch_tokens, row_tokens=row_tokens))
+        trainer.optimizer = torch.optim.SGD(trainer.policy.parameters(), lr=1.0)
+        before = weights(trainer)
+        batch = trainer.prepare(trainer.collect())
+        trainer.update(batch)
+        num_packs.append(sum(map(len, batch.packs)))
+        moved.append({name: value - before[name] for name, value in trainer.policy.state_dict().items()})
+    assert num_packs == [config.batch_size, config.batch_size, 2]
+    for other in moved[1:]:
+        for name, value in moved[0].items():
+            torch.testing.assert_close(value, other[name], rtol=1e-3, atol=1e-5)
+
+
+def test_runs_with_neighbouring_seeds_share_no_episode(config: PPOConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[tuple[int, int]] = []
+
+    def note(env: Any, model: Any, tokenizer: Any, index: Any, seeds: Sequence[int], **_: Any) -> None:
+        rows = np.repeat(index, config.samples_per_prompt).tolist()
+        played.extend(zip(rows, seeds, strict=True))
+
+    monkeypatch.setattr(ppo, "play", note)
+    trainer = Trainer(config)
+    for seed in range(3):
+        trainer.config = replace(config, seed=seed)
+        for trainer.updates_done in range(5):
+            trainer.collect()
+    assert len(played) == 3 * 5 * config.batch_size
+    assert len(set(played)) == len(played)
+    assert len({seed for _, seed in played}) == len(played)
+
+
+# -- learning ---------------------------------------------------------------------------------------
+
+
+def test_it_learns_to_say_a_letter(config: PPOConfig) -> None:
+    """From a random policy, with one number at the end of an episode, for every seed."""
+
+    def share(transcript: Transcript) -> float:
+        return min(transcript.response.count("e"), 8) / 8
+
+    learns = replace(config, num_updates=25, prompts_per_update=8, samples_per_prompt=8, learning_rate=1e-2)
+    for seed in range(3):
+        trainer = Trainer(replace(with_reward(learns, share), seed=seed, kl_coef=0.01))
+        scores = [trainer.step()["score"] for _ in range(learns.num_updates)]
+        first, last = np.mean(scores[:2]), np.mean(scores[-3:])
+        assert first < 0.2
+        assert last > first + 0.3, scores
+
+
+# -- a run and its folder ---------------------------------------------------------------------------
+
+
+def arguments(config: PPOConfig, run: Path, **more: Any) -> list[str]:
+    """The command line that says this config."""
+    names = ("policy", "data", "reward", "context_length", "max_new_tokens", "num_updates", "prompts_per_update")
+    names += ("samples_per_prompt", "critic_warmup", "learning_rate", "device", "dtype", "eval_prompts", "eval_every")
+    given = {name: getattr(config, name) for name in names} | {"run": run, "checkpoint_every": 2} | more
+    return [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def read_checkpoint(run: Path) -> dict[str, Any]:
+    (found,) = (run / "checkpoints").glob("update-*/state.pt")
+    return torch.load(found, weights_only=True)
+
+
+def during_update(n: int, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets something happen in the middle of the nth update."""
+    prepare = Trainer.prepare
+
+    def disturbed(self: Trainer, rollout: Any) -> Any:
+        if self.updates_done == n - 1:
+            act()
+        return prepare(self, rollout)
+
+    monkeypatch.setattr(Trainer, "prepare", disturbed)
+
+
+def test_ctrl_c_and_resume_end_where_an_unbroken_run_ends(
+    config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert main(["train", "ppo", *arguments(config, whole, num_updates=4)]) == 0
+    with monkeypatch.context() as patched:
+        during_update(3, lambda: signal.raise_signal(signal.SIGINT), patched)
+        assert main(["train", "ppo", *arguments(config, broken, num_updates=4)]) == 130
+    said = capsys.readouterr()
+    assert "after update 3" in said.out
+    assert "--resume" in said.out
+    assert "interrupted" in said.err
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert read_checkpoint(broken)["updates_done"] == 3
+    assert (broken / "policy" / "model.safetensors").exists()
+    with open(broken / "metrics.jsonl", "a") as file:
+        file.write('{"update": 4, "sco')  # a kill in the middle of a line
+    assert main(["train", "ppo", *arguments(config, broken, num_updates=4), "--resume"]) == 0
+    a, b = read_checkpoint(whole), read_checkpoint(broken)
+    assert a["updates_done"] == b["updates_done"] == 4
+    for name, value in a["policy"].items():
+        assert torch.equal(value, b["policy"][name]), name
+    assert [r["update"] for r in read_metrics(broken)] == [0, 1, 2, 3, 4, 4]
+    for one, other in zip(read_metrics(whole), read_metrics(broken), strict=True):
+        assert {k: v for k, v in one.items() if not k.endswith("_s") and v == v} == {
+            k: v for k, v in other.items() if not k.endswith("_s") and v == v
+        }
+    assert (whole / "samples.md").read_text() == (broken / "samples.md").read_text()
+    for run in (whole, broken):
+        assert (run / "curve.png").stat().st_size > 1000
+
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(whole / "policy")
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, a["policy"][f"model.{name}"])
+    saved = AutoTokenizer.from_pretrained(whole / "policy")
+    assert saved("The mayor").input_ids == tiny_tokenizer().encode("The mayor")
+    assert saved.chat_template == tiny_tokenizer().hf.chat_template
+
+    # The same folder without --resume is a new run, of which a kill leaves nothing of the old one.
+    with monkeypatch.context() as patched:
+        during_update(1, lambda: (_ for _ in ()).throw(OSError("killed")), patched)  # type: ignore[arg-type]
+        assert main(["train", "ppo", *arguments(config, broken, num_updates=4, seed=5)]) == 1
+    assert not (broken / "checkpoints").exists()
+    assert [r["update"] for r in read_metrics(broken)] == [0]
+
+
+def test_a_killed_run_resumes(config: PPOConfig, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "textgym.cli", "train", "ppo"]
+    given = arguments(config, run, num_updates=100_000, checkpoint_every=1)
+    with open(tmp_path / "log", "w") as log:
+        process = subprocess.Popen([*command, *given], stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 300
+            while len(list(run.glob("checkpoints/update-*/state.pt"))) == 0:
+                assert process.poll() is None, (tmp_path / "log").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL
+    done = max(int(p.parent.name.removeprefix("update-")) for p in run.glob("checkpoints/update-*/state.pt"))
+    again = replace(config, run=str(run), num_updates=done + 2, checkpoint_every=1, resume=True)
+    assert ppo.train(again) == run
+    assert read_checkpoint(run)["updates_done"] == done + 2
+    updates = [r["update"] for r in read_metrics(run) if "evaluation" not in r]
+    assert updates == list(range(1, done + 3))
+
+
+def test_evaluate_prints_a_table_and_a_line_of_json(
+    config: PPOConfig, capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    given = ["--policy", config.policy, "--data", str(config.data), "--reward", "chrf", "--num-prompts", "9"]
+    given += ["--context-length", "96", "--max-new-tokens", "8", "--device", "cpu", "--json"]
+    lines = []
+    for _ in range(2):
+        assert main(["train", "evaluate", *given]) == 0
+        printed = capsys.readouterr().out
+        assert "score" in printed
+        lines.append(printed.splitlines()[-1])
+    assert lines[0] == lines[1]
+    found = json.loads(lines[0], parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert set(found) == {"figures", "settings", "versions"}
+    assert found["settings"]["num_prompts"] == 9
+    assert found["settings"]["temperature"] == 1.0
+    assert found["figures"]["gold"] is None
+    assert 0 < found["figures"]["tokens"] <= 8
+    assert found["figures"]["score_ci95"] >= 0
+    assert "torch" in found["versions"]
+    for wrong in (["--num-prompts", "0"], ["--temperature", "-1"]):
+        assert main(["train", "evaluate", *given, *wrong]) == 1
+        assert wrong[0].strip("-").replace("-", "_") in capsys.readouterr().err
+
+
+# -- bad input --------------------------------------------------------------------------------------
+
+WRONG = {
+    **dict.fromkeys(("num_updates", "prompts_per_update", "samples_per_prompt", "epochs", "minibatches"), (0, -1)),
+    **dict.fromkeys(("row_tokens", "batch_tokens", "eval_prompts", "kl_horizon"), (0,)),
+    **dict.fromkeys(("learning_rate", "temperature", "max_grad_norm"), (0.0, -1.0, float("nan"), float("inf"))),
+    **dict.fromkeys(("clip_ratio", "clip_value"), (0.0, float("nan"))),
+    **dict.fromkeys(("kl_coef", "value_coef", "entropy_coef", "missing_eot_penalty"), (-0.1, float("nan"))),
+    **dict.fromkeys(("seed", "critic_warmup", "eval_every", "checkpoint_every"), (-1,)),
+    **dict.fromkeys(("gamma", "lam"), (-0.1, 1.1, float("nan"))),
+    "kl_target": (0.0, -1.0),
+    "device": ("gpu7",),
+    "dtype": ("float16", "int"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_bad_values_are_named(name: str, config: PPOConfig) -> None:
+    config.check()
+    for value in WRONG[name]:
+        with pytest.raises(ValueError, match=rf"^{name} must be .*{value}"):
+            replace(config, **{name: value}).check()
+
+
+def test_more_minibatches_than_prompts_are_refused(config: PPOConfig) -> None:
+    with pytest.raises(ValueError, match="minibatches must be at most prompts_per_update=4, got 5"):
+        replace(config, minibatches=5).check()
+
+
+def test_a_reward_that_is_not_a_number_stops_before_training_on_it(config: PPOConfig) -> None:
+    calls = iter([0.5] * config.batch_size)
+    trainer = Trainer(with_reward(config, lambda transcript: next(calls, float("nan"))))
+    trainer.step()
+    before = weights(trainer)
+    with pytest.raises(ValueError, match="finite"):
+        trainer.step()
+    assert all(torch.equal(before[name], value) for name, value in trainer.policy.state_dict().items())
+    assert trainer.updates_done == 1
+
+
+def test_own_data_without_a_reward_lists_the_choices(
+    config: PPOConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = arguments(config, tmp_path / "run")
+    at = given.index("--reward")
+    assert main(["train", "ppo", *given[:at], *given[at + 2 :]]) == 1
+    told = capsys.readouterr().err
+    assert "reward must be given" in told
+    for choice in ("rougeL", "chrf", "a number", "http(s)://"):
+        assert choice in told
+    assert not (tmp_path / "run").exists()
+
+
+def test_parts_that_do_not_fit_are_refused(config: PPOConfig, folder: Path) -> None:
+    for changes, told in (
+        ({"policy": str(folder / "nowhere")}, "nowhere"),
+        ({"context_length": 1024}, "context_length must be at most the policy's 512"),
+        ({"env": "textgym/Essay-v0"}, "Essay"),
+        ({"split": "dev"}, "split"),
+        ({"reward": "rogueL"}, "rougeL"),
+        ({"end_of_turn": "<|nothing|>"}, "end_of_turn"),
+    ):
+        with pytest.raises(Exception, match=told):
+            Trainer(replace(config, **changes))
+
+
+# -- real text, a real model ------------------------------------------------------------------------
+
+REAL = [
+    ("Summarize", "summarization_scitldr.jsonl", {}, "rougeL"),
+    ("Translate", "translation_mlqepe_ende.jsonl", {}, "chrf"),
+    ("Dialogue", "dialogue_taskmaster4.jsonl", {}, "rougeL"),
+    ("Dialogue", "dialogue_taskmaster4.jsonl", {"user": "replay"}, "rougeL"),
+]
+
+
+@pytest.mark.parametrize(("world", "file", "options", "reward"), REAL)
+def test_real_text_and_a_real_model(
+    world: str, file: str, options: dict[str, str], reward: str, tmp_path: Path
+) -> None:
+    place = os.environ.get("TEXTGYM_TEST_DATA")
+    data, policy = Path(place or "") / "data" / file, Path(place or "") / "models" / "stories260K"
+    if not place or not data.exists() or not policy.exists():
+        pytest.skip(f"real data is absent: TEXTGYM_TEST_DATA={place!r} has no data/{file} or models/stories260K")
+    config = PPOConfig(
+        env=f"textgym/{world}-v0",
+        policy=str(policy),
+        end_of_turn="<s>",
+        data=json.dumps({"path": str(data), **options}),
+        reward=reward,
+        context_length=384,
+        max_new_tokens=24,
+        num_updates=2,
+        prompts_per_update=4,
+        samples_per_prompt=4,
+        critic_warmup=0,
+        device="cpu",
+        eval_every=0,
+        eval_prompts=8,
+        run=str(tmp_path / "run"),
+    )
+    run = ppo.train(config)
+    rows = [r for r in read_metrics(run) if "evaluation" not in r]
+    assert [r["update"] for r in rows] == [1, 2]
+    assert rows[0]["kl"] == 0.0
+    for row in rows:
+        assert all(np.isfinite(v) for name, v in row.items() if not name.startswith("gold"))
+        assert 0 <= row["score"] <= 1
+        assert row["score_spread"] > 0
+
+    from transformers import AutoModelForCausalLM
+
+    trained = AutoModelForCausalLM.from_pretrained(run / "policy")
+    start = AutoModelForCausalLM.from_pretrained(policy)
+    assert any(not torch.equal(a, b) for a, b in zip(trained.parameters(), start.parameters(), strict=True))
