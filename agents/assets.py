@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import json
 import shutil
 import time
@@ -34,7 +35,7 @@ import textgym
 from textgym.feedback.preferences import Preference
 from textgym.feedback.raters import SimulatedRaters
 from textgym.files import new_folder, write_text
-from textgym.models.language_model import forbidden_tokens, load_language_model
+from textgym.models.language_model import arithmetic, forbidden_tokens, load_language_model, trunk, turn_off_dropout
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
 from textgym.rewards.train import RewardTrainConfig, train_reward_model
 from textgym.seeding import derive_seeds
@@ -42,7 +43,8 @@ from textgym.tasks.load import load_task
 from textgym.types import Message, Transcript
 
 from .evaluate import evaluate
-from .packing import Episode
+from .packing import Episode, pack
+from .policy import log_distribution
 from .rollout import Rollout, play
 from .runs import versions
 from .supervised import SupervisedConfig, encode_conversation, tune
@@ -88,7 +90,9 @@ class AssetConfig:
     mixture: tuple[float, float, float] = (0.4, 0.3, 0.3)  # of a batch, by world
     more_mixture: tuple[float, float, float] = (0.15, 0.7, 0.15)
     more_batch_size: int = 96
-    judged_prompts: int = 3000  # a world; each has six texts, which make three pairs
+    judged_prompts: int = 2000  # a world; each has six texts, which make fifteen pairs
+    pairs_per_prompt: int = 6  # drawn from those at random, each judged once
+    warm_steps: int = 300  # of the reward model's first training, on likelihoods and without judgements
     reward_epochs: float = 3.0
     reward_learning_rate: float = 1e-3
     raters: SimulatedRaters = field(
@@ -349,12 +353,13 @@ def _transcript(said: Rollout, row: int, num_prompt_messages: int) -> Transcript
 def judge_texts(
     config: AssetConfig, world: str, texts: list[tuple[int, list[Transcript], list[float]]]
 ) -> list[Preference]:
-    """Three disjoint pairs a prompt, drawn at random, each judged by one simulated rater."""
+    """Pairs drawn at random among the texts of a prompt, each judged by one simulated rater."""
     rng = np.random.default_rng([config.seed, WORLDS.index(world)])
     a, b, gold_a, gold_b = [], [], [], []
     for _, transcripts, golds in texts:
-        order = rng.permutation(len(transcripts))
-        for i, j in zip(order[::2], order[1::2], strict=True):
+        pairs = list(itertools.combinations(range(len(transcripts)), 2))
+        for k in rng.permutation(len(pairs))[: config.pairs_per_prompt]:
+            i, j = pairs[k]
             if transcripts[i].responses == transcripts[j].responses:
                 continue
             a.append(transcripts[i])
@@ -364,13 +369,65 @@ def judge_texts(
     return config.raters.prefer(a, b, gold_a, gold_b, rng, source=f"textgym {world}, simulated raters")
 
 
+def warm_start(
+    config: AssetConfig,
+    tokenizer: ChatTokenizer,
+    work: Path,
+    texts: list[tuple[int, list[Transcript], list[float]]],
+    folder: Path,
+) -> None:
+    """A token reward model that says how surprised the base is by each token; no judgement is used.
+
+    A causal reward model sees a token only after the trunk below it has stopped predicting; this
+    teaches it to compare the two, which preferences alone teach slowly. The target is
+    log π(token) minus its expectation, so that a free choice of words costs nothing.
+    """
+    from transformers import AutoModelForTokenClassification
+
+    base = load_language_model(work / "base")
+    student: Any = AutoModelForTokenClassification.from_pretrained(
+        str(work / "base"), num_labels=1, dtype=torch.float32
+    )
+    turn_off_dropout(student)
+    transcripts = [t for _, several, _ in texts for t in several]
+    rng = np.random.default_rng([config.seed, 2])
+    optimizer = torch.optim.AdamW(student.parameters(), lr=config.reward_learning_rate, weight_decay=0.01, fused=True)
+    for step in range(config.warm_steps):
+        rate = min(1.0, (step + 1) / 30) * (1 - 0.9 * step / config.warm_steps)
+        optimizer.param_groups[0]["lr"] = config.reward_learning_rate * rate
+        chosen = [transcripts[i] for i in rng.choice(len(transcripts), config.batch_size, replace=False)]
+        episodes = [encode_conversation(tokenizer, _until_last_answer(t), t.num_prompt_messages) for t in chosen]
+        packed = pack(sorted(episodes, key=lambda e: len(e.prompt) + len(e.continuation)), row_tokens=1)
+        with arithmetic(torch.device("cpu"), torch.bfloat16):
+            with torch.no_grad():
+                hidden = trunk(base, packed.tokens, packed.position_ids)
+                log_all = log_distribution(base, hidden.reshape(-1, hidden.shape[-1])[packed.source])
+                said = log_all.gather(1, packed.target[:, None]).squeeze(1)
+                surprise = (said - (log_all.exp() * log_all).sum(1)).clamp(-8, 3)
+            hidden = trunk(student, packed.tokens, packed.position_ids)
+            # In a row of its own a token stands right behind the position that predicts it.
+            found = student.score(hidden.reshape(-1, hidden.shape[-1])[packed.source + 1]).squeeze(-1)
+        torch.nn.functional.smooth_l1_loss(found.float(), surprise / 4).backward()
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    student.save_pretrained(folder)
+    tokenizer.hf.save_pretrained(folder)
+
+
+def _until_last_answer(transcript: Transcript) -> tuple[Message, ...]:
+    last = max(i for i, m in enumerate(transcript.messages) if m.role == "assistant")
+    return transcript.messages[: last + 1]
+
+
 def build_reward(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path, folder: Path) -> None:
     """Trains one reward model from the base, which knows the language well, and stores it in half precision."""
-    preferences = judge_texts(config, world, write_texts(config, world, tokenizer, work))
-    trained = work / "rewards" / f".{world}-trained"
+    texts = write_texts(config, world, tokenizer, work)
+    trained, warm = work / "rewards" / f".{world}-trained", work / "rewards" / f".{world}-warm"
+    warm_start(config, tokenizer, work, texts, warm)
     figures = train_reward_model(
-        preferences,
-        work / "base",
+        judge_texts(config, world, texts),
+        warm,
         tokenizer,
         trained,
         RewardTrainConfig(
@@ -387,6 +444,7 @@ def build_reward(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work
     shutil.copy(trained / "README.md", folder / "README.md")
     write_text(folder / "figures.json", json.dumps(figures, indent=2) + "\n")
     shutil.rmtree(trained)
+    shutil.rmtree(warm)
     print(world, json.dumps(figures), flush=True)
 
 

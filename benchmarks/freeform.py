@@ -25,6 +25,7 @@ from typing import Any
 from textgym.tasks.dialogue.meaning import Meaning
 from textgym.tasks.dialogue.read import Understanding
 from textgym.tasks.dialogue.talk import replay
+from textgym.tasks.dialogue.words import SMALL
 from textgym.tasks.load import load_task
 from textgym.types import Example, Message, Transcript
 
@@ -35,13 +36,7 @@ PAIRS = {
     "dialogue": "freeform_dialogue_pairs.jsonl",
 }
 REPLIES = "freeform_dialogue_replies.jsonl"
-HOURS = dict(
-    zip(
-        "one two three four five six seven eight nine ten eleven twelve thirteen noon".split(),
-        (*range(1, 14), 12),
-        strict=True,
-    )
-)
+HOURS = {name: hour for hour, name in enumerate(SMALL[:14])} | {"noon": 12}
 MINUTES = {"five": 5, "ten": 10, "quarter": 15, "twenty": 20, "twenty-five": 25, "half": 30, "thirty": 30}
 
 
@@ -62,7 +57,7 @@ def transcript(row: Mapping[str, Any], example: Example, response: str) -> Trans
 
 def rank_pairs(world: str) -> dict[str, Any]:
     """How many right answers score above their wrong siblings. `missed`: (index, fault, right score, wrong score)."""
-    task = load_task(world, split="validation", data_seed=11)
+    task: Any = load_task(world, split="validation", data_seed=11)
     totals: Counter[str] = Counter()
     ranked: Counter[str] = Counter()
     missed: list[tuple[int, str, float, float]] = []
@@ -138,7 +133,7 @@ def compare(row: Mapping[str, Any], u: Understanding, m: Meaning) -> tuple[list[
 
 def hear_replies() -> Iterator[tuple[dict[str, Any], list[str], list[str], bool]]:
     """(row, wrong, missed, is served) for each reply that can be heard in its context."""
-    task = load_task("dialogue", split="validation", data_seed=11)
+    task: Any = load_task("dialogue", split="validation", data_seed=11)
     for row in read_rows(REPLIES):
         if "disputed" in row:
             continue
@@ -200,7 +195,9 @@ def main() -> None:
         figures[world] = {k: v for k, v in found.items() if k not in ("missed", "by_fault")}
     heard = rate_replies()
     print(f"the user's understanding: {heard['understood']} of {heard['n']} replies", end="")
-    print(f" ({heard['left_out']} left out, {heard['disputed']} disputed); of the rest {heard['asked_back']} asked back,")
+    print(
+        f" ({heard['left_out']} left out, {heard['disputed']} disputed); of the rest {heard['asked_back']} asked back,"
+    )
     print(f"    {heard['wrong_value']} with a wrong value taken, {heard['wrong_ask']} with a question that was none,")
     print(f"    {heard['served_unheard']} taken as served")
     for kind, (right, total) in heard["by_kind"].items():

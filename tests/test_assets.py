@@ -18,6 +18,7 @@ import pytest
 import textgym
 from textgym.envs.spaces import TextSpace
 from textgym.models.tokenizer import EMBEDDED, load_tokenizer
+from textgym.types import Ending, Goodbye, Message, Transcript
 
 ASSETS = EMBEDDED.parent
 WORLDS = {"textgym/Summarize-v0": "summarize", "textgym/Translate-v0": "translate", "textgym/Dialogue-v0": "dialogue"}
@@ -92,8 +93,8 @@ def test_one_tokenizer_for_all_and_nothing_is_unknown(name: str) -> None:
 @pytest.mark.parametrize("env_id", WORLDS)
 def test_the_id_works_as_it_comes(env_id: str) -> None:
     """`gym.make(id)` with no arguments pays the learned reward, the very score of `load_reward("learned")`."""
+    from textgym.rewards.base import as_scores
     from textgym.rewards.spec import load_reward
-    from textgym.types import Message, Transcript
 
     env: Any = gym.make(env_id, action="response").unwrapped
     task = env.task
@@ -108,8 +109,8 @@ def test_the_id_works_as_it_comes(env_id: str) -> None:
         _, paid, is_over, _, info = env.step(said)
     messages = tuple(Message(m["role"], m["content"]) for m in info["messages"])
     whole = Transcript(messages, num_prompt_messages=num_prompt_messages)
-    scores: Any = reward.score([whole])
-    assert paid == info["score"] == pytest.approx(float(getattr(scores, "values", scores)[0]), abs=1e-4)
+    score = float(as_scores(reward.score([whole]), 1).values[0])
+    assert paid == info["score"] == pytest.approx(score, abs=1e-4)
     assert info["gold"] >= 0.95
 
 
@@ -119,17 +120,11 @@ def test_the_reward_model_prefers_right_answers_to_damaged_ones(world: str) -> N
     from textgym.rewards.base import as_scores
     from textgym.rewards.spec import load_reward
     from textgym.tasks.load import load_task
-    from textgym.types import Message, Transcript
 
     task: Any = load_task(world, split="test")
     pairs = []
-    for i in range(200):
-        example = task[i]
-        start = Transcript(example.prompt, example.references, example.meta, None, len(example.prompt))
-        both = [
-            Transcript((*example.prompt, Message("assistant", said)), example.references, example.meta, "eot")
-            for said in (task.answer(start, np.random.default_rng(i), habits=habits) for habits in (False, True))
-        ]
+    for index in range(200):
+        both = [converse(task, index, habits) for habits in (False, True)]
         golds = [task.judge(transcript).score for transcript in both]
         if golds[0] > golds[1] + 0.2:
             pairs.append(both)
@@ -137,6 +132,27 @@ def test_the_reward_model_prefers_right_answers_to_damaged_ones(world: str) -> N
     reward = load_reward("learned", task=task, name=world, has_own_data=False)
     right, wrong = (as_scores(reward.score([p[k] for p in pairs]), len(pairs)).values for k in (0, 1))
     assert (right > wrong).mean() >= 0.75
+
+
+def converse(task: Any, index: int, habits: bool) -> Transcript:
+    """The world's program (with faults that are habits, or without) answers its simulated user to the end."""
+    example, rng = task[index], np.random.default_rng(index)
+
+    def transcript(messages: tuple[Message, ...], ending: Ending | None = None) -> Transcript:
+        return Transcript(messages, example.references, example.meta, ending, len(example.prompt))
+
+    messages = example.prompt
+    for _ in range(6):
+        messages = (*messages, Message("assistant", task.answer(transcript(messages), rng, habits=habits)))
+        if not hasattr(task, "reply"):
+            return transcript(messages, "eot")
+        said = task.reply(transcript(messages), rng)
+        if said is None:
+            return transcript(messages, "task")
+        messages = (*messages, Message("user", str(said)))
+        if isinstance(said, Goodbye):
+            return transcript(messages, "task")
+    return transcript(messages[:-1], "turns")
 
 
 def test_the_policy_loads_with_transformers_and_speaks_as_measured() -> None:

@@ -31,7 +31,7 @@ FOREIGN = {
 HARMLESS = re.compile(
     r"\b((didn't|did not) (catch|get|hear|tell|say|mention)|don't (yet )?(know|have) (your|the|how|which)"
     r"|no problem|no worries|not a problem|no trouble|no bother|can't wait|cannot wait|don't hesitate"
-    r"|don't worry"
+    r"|don't worry|(do not|don't) (wear|be (late|early)|eat|drink|lose|miss)"
     r"|do not hesitate|no need|not only|nothing else|no extra|no doubt|why not|no later|no matter"
     r"|if (that|it|this) (doesn't|isn't|does not|is not)|if not|isn't it|is it not|aren't you|right , no|not to worry"
     r"|don't forget|do not forget|full name|once full|in full|nothing (about|regarding|against))\b"
@@ -40,7 +40,9 @@ NEGATION = re.compile(
     r"\b(no|not|nothing|none|never|cannot|can't|couldn't|won't|isn't|aren't|wasn't|don't|doesn't|didn't|haven't|hasn't"
     r"|wouldn't|neither|nor|full|taken|gone|unavailable|impossible|closed|occupied|unable|sold out|(booked"
     r"|run) (out|up)"
-    r"|out of the question|(is|are|'s) out(?! (of|for|in|by|on|to)\b)|fully booked|(we're|we are) (all |already )?booked(?! you)|booked solid|forbidden|prohibited|banned"
+    r"|out of the question"
+    r"|(is|are|'s) out(?! (of|for|in|by|on|to)\b)"
+    r"|fully booked|(we're|we are) (all |already )?booked(?! you)|booked solid|forbidden|prohibited|banned"
     r"|against|unfortunately|sadly|regret|non|fresh out"
     r"|out of order|(stay|stays|remain|wait) (outside|at home)|must stay|refuse|without|decline|exceeds?"
     r"|too (big|large|many))\b"
@@ -54,7 +56,7 @@ CONFIRM = re.compile(
     r"|this|them|your party)"
     r"( all)? (down|in|up)|down for|(look|looking) forward|(expect|expecting|await|awaiting) you"
     r"|waiting for you|is yours"
-    r"|(there's|there is|there will be|there'll be|you have|you've got) an? .*(in the name|under)"
+    r"|(there's|there is|there will be|there'll be|you have|you've got) an? .*(in|under) (the|your) name"
     r"|sorted|secured|arranged|scheduled|in the book|i'll book|i will book|we'll book|will be booked"
     r"|i'm booking|is made(?! (of|from|with|up|to)\b)"
     r"|has been made|have made|made (the|your|a) (booking|reservation)|is complete|is fixed|all fixed"
@@ -206,12 +208,13 @@ SPEAKER = re.compile(r"\b(we|i|there|that)\b")
 
 
 RUDE = re.compile(
-    r"\b(you people|why (can't|couldn't|didn't) you|you (should|could) have \w+|wast\w+ (of )?(my|our) time|i hate|how often"
-    r"|how many times|(it|that) yourself|your own fault|(not|isn't) my (problem|fault|job)|your problem|shut up|stupid"
-    r"|idiots?|dumb|ridiculous|annoying|hurry up|make up your mind|(don't|do not) care|who cares|get lost|go away"
-    r"|take it or leave it|told you (already|before|that)|already told you|pay attention|can't you (read|hear|see)|deaf"
-    r"|get on with it|for (god's|heaven's|goodness) sake|pathetic|what's wrong with you|sick of|fed up|nerve"
-    r"|bothering (me|us)|you again|listen to me|tough luck|deal with it)\b|(^|[.!?] )(whatever|duh|so what) [.,!?]"
+    r"\b(you people|why (can't|couldn't|didn't) you|you should have (looked|told|said|thought|read|called|known|asked"
+    r"|come|been|checked|listened|booked)|wast\w+ (of )?(my|our) time|i hate|how many times|just \w+ (it|that) yourself"
+    r"|your own fault|(not|isn't) my (problem|fault|job)|your problem|shut up|stupid|idiots?|dumb|ridiculous|annoying"
+    r"|hurry up|make up your mind|i (don't|do not) care|who cares|get lost|go away|take it or leave it"
+    r"|told you (already|before)|already told you|pay attention|can't you (read|hear|see)|deaf|get on with it"
+    r"|for (god's|heaven's|goodness) sake|pathetic|what's wrong with you|sick of|bothering (me|us)|you again"
+    r"|listen to me|tough luck|deal with it)\b|(^|[.!?] )(whatever|duh|so what) [.,!?]"
 )
 
 

@@ -24,7 +24,16 @@ from textgym.tasks.dialogue.cues import (
     find_sentence_cues,
 )
 from textgym.tasks.dialogue.meaning import SLOTS, Meaning, Value
-from textgym.tasks.dialogue.scan import AFTER_PEOPLE, FAMILY_NAMES, MOVES, NAME_CUES, TOWN_NAMES, Mention, Sentence, scan
+from textgym.tasks.dialogue.scan import (
+    AFTER_PEOPLE,
+    FAMILY_NAMES,
+    MOVES,
+    NAME_CUES,
+    TOWN_NAMES,
+    Mention,
+    Sentence,
+    scan,
+)
 
 
 @dataclass(frozen=True)

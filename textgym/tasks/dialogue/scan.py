@@ -284,6 +284,10 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
         return Mention("price", value, i, end)
     if nxt == "of" and after in ("you", "us", "them"):
         return Mention("people", value, i, end)
+    if prev in ("for", "with") and before and any(v in ("swap", "swapped") for v in words[:i]):
+        if before[-1].kind == "time" and value <= 24:  # "swapped eight o'clock for nine"
+            return Mention("time", (value % 24, 0, ""), i, end)
+        return Mention("bare", value, i, end)
     if prev == "and" and i > 1 and words[i - 2] == "you" and nxt in ("others", "other", "more", "friends", "guests"):
         return Mention("people", value + 1, i, end)
     if prev == "for" and i > 1 and words[i - 2] in ("table", "tables", "places", "party", "space") and value <= 60:

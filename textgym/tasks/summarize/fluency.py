@@ -201,7 +201,8 @@ def measure_fluency(raws: list[str], lows: list[str], classes: list[int], num_wo
         bad += 0.7
     ratio = small / num_words
     shape = 1.0 - min(1.0, max(0.0, bad - 0.5 - 0.01 * num_words) / (0.1 * num_words + 0.5))
-    if num_words >= 5 and ratio < 0.075:
+    is_short = num_words < 8 and not commas and previous == STOP and (PAST in classes or ED in classes)
+    if num_words >= 5 and ratio < 0.075 and not is_short:  # "Most readers advised talking first." is a sentence
         shape *= max(0.1, 1.0 - 12.0 * (0.075 - ratio))
     if commas > 2 and commas * 3.5 > num_words:
         shape *= 0.5

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from textgym.tasks.summarize.event import Event
 from textgym.tasks.summarize.fluency import ED, OPEN, PAST
-from textgym.tasks.summarize.lexicon import CLAUSE_BREAKS, STEM, lexicon_of
+from textgym.tasks.summarize.lexicon import CLAUSE_BREAKS, STEM, THING, lexicon_of
 from textgym.tasks.summarize.reading import Reading
 
 INVENTED = 0.8  # fault of a clause made up beside a reason and a result that are told
 PERHAPS = 0.15  # of one that may be the reason or result in other words
 
-_BREAKS = CLAUSE_BREAKS | frozenset((",", ";", ":", ".", "!", "?", "(", ")", "–", "—", "with", "having", "despite"))
+# "as" may stand inside a clause: "elected her as its president"
+_BREAKS = (CLAUSE_BREAKS - {"as"}) | frozenset(
+    (",", ";", ":", ".", "!", "?", "(", ")", "–", "—", "with", "having", "despite")
+)
 # Words that carry a sentence but no fact.
 _EMPTY = frozenset(
     word
@@ -50,6 +53,7 @@ def measure_inventions(
     weight = INVENTED if all(reading.told[fact] for fact in wanted) else PERHAPS
     lexicon = lexicon_of(event.kind)
     own = lexicon.own_stems[event.reason] | lexicon.own_stems[event.result]
+    thing_at = reading.places.get("thing", -1)
     faults = 0.0
     text = ""
     for start, end in sentences:
@@ -65,7 +69,10 @@ def measure_inventions(
                 new = old = 0
                 tells = False
             elif at in told:
-                tells = True
+                if at != thing_at and all(role == THING for role, _, _ in lexicon.hits(low)) and lexicon.hits(low):
+                    old += 1  # the thing again is no news
+                else:
+                    tells = True
             elif classes[at] in (OPEN, ED, PAST) and len(low) > 3 and low not in _EMPTY:
                 stem = low.removesuffix("'s")[:STEM]
                 text = text or prompt.lower()

@@ -824,6 +824,8 @@ class Judge:
         for clause in self.r.clauses:
             if clause.lead in wanted and clause.lead:
                 return 0.4
+            if any(x.kind == "C" and x.lead in wanted for x in clause.items):
+                return 1.0  # Tom kann jedoch nicht kommen
             for x in clause.items:
                 if x.kind == "A" and (
                     (s.link == "because" and "so" in x.concepts) or (s.link == "although" and "although" in x.concepts)

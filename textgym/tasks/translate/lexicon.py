@@ -285,6 +285,9 @@ def _add_nouns() -> None:
     for entry in NOUNS.values():
         for noun in entry.options:
             concepts.setdefault(noun, set()).add(entry.english)
+    for head, options in _lines(words.ALSO_NOUNS):
+        for option in options.split("/"):
+            concepts.setdefault(make_noun(option), set()).add(head)
     for line in words.MORE_NOUNS.strip().splitlines():
         for option in line.split("/"):
             concepts.setdefault(make_noun(option), set())
@@ -480,7 +483,7 @@ def _add_small_words() -> None:
 
 
 def _add_adverbs() -> None:
-    for table in (words.FREQUENCIES, words.MANNERS):
+    for table in (words.FREQUENCIES, words.MANNERS, words.ALSO_ADVERBS):
         for english, options in _lines(table):
             for word in options.split("/"):
                 form(word).adverb = (english,)

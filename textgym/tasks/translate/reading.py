@@ -100,6 +100,8 @@ class Reader(PhraseReader):
         """und, aber, oder: between clauses where a verb comes on both sides before the next stop."""
         if not current:
             return True
+        if item.lead in ("jedoch", "aber", "doch") and current[-1].kind != ",":
+            return False  # in the middle of its clause: Tom kann jedoch nicht kommen
         if not any(x.kind == "V" for x in current):
             return False
         i = item.index + 1

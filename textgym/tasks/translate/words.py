@@ -255,7 +255,18 @@ clocktime|Uhr f 0|time
 """
 
 # Words that the generator never uses, so that a wrong noun is known for what it is and free text keeps its grammar.
+# What is right too, but never said by the generator: english | German options.
+ALSO_NOUNS = """
+boy|Junge w >Jungs
+"""
+ALSO_ADVERBS = """
+quickly|zügig/flott/eilig
+carefully|aufmerksam/behutsam/gründlich/achtsam
+"""
+
 MORE_NOUNS = """
+Großeltern P/Schwiegereltern P/Stiefeltern P/Urgroßeltern P/Stiefmutter f "/Schwiegermutter f "/Stiefvater m "/Schwiegervater m "
+Stiefbruder m "/Stiefschwester f n/Schwiegersohn m "e/Schwiegertochter f "/Enkelsohn m "e/Enkeltochter f "/Urgroßmutter f "
 Stein m e/Tier n e/Mensch w en/Leute P/Person f en/Baum m "e/Kopf m "e/Hand f "e/Fuß m "e/Auge n n/Herz n en/Geld n er
 Welt f en/Land n "er/Ort m e/Platz m "e/Weg m e/Ding n e/Sache f n/Teil m e/Zeit f en/Ende n n/Anfang m "e/Grund m "e
 Arbeit f en/Job m s/Beruf m e/Familie f n/Kuss m "e/Fest n e/Musik f 0/Farbe f n/Maus f "e/Schwein n e/Schaf n e/Gabel f n
