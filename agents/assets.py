@@ -92,9 +92,10 @@ class AssetConfig:
     more_batch_size: int = 96
     judged_prompts: int = 2000  # a world; each has six texts, which make fifteen pairs
     pairs_per_prompt: int = 6  # drawn from those at random, each judged once
-    warm_steps: int = 300  # of the reward model's first training, on likelihoods and without judgements
+    warm_steps: int = 1000  # of the reward model's first training, on likelihoods and without judgements
     reward_epochs: float = 3.0
-    reward_learning_rate: float = 1e-3
+    warm_learning_rate: float = 1.5e-3
+    reward_learning_rate: float = 3e-4
     raters: SimulatedRaters = field(
         default_factory=lambda: SimulatedRaters(count=8, noise=0.1, length_bias=0.1, side_bias=0.2, lapse=0.02)
     )
@@ -391,10 +392,10 @@ def warm_start(
     turn_off_dropout(student)
     transcripts = [t for _, several, _ in texts for t in several]
     rng = np.random.default_rng([config.seed, 2])
-    optimizer = torch.optim.AdamW(student.parameters(), lr=config.reward_learning_rate, weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=config.warm_learning_rate, weight_decay=0.01, fused=True)
     for step in range(config.warm_steps):
         rate = min(1.0, (step + 1) / 30) * (1 - 0.9 * step / config.warm_steps)
-        optimizer.param_groups[0]["lr"] = config.reward_learning_rate * rate
+        optimizer.param_groups[0]["lr"] = config.warm_learning_rate * rate
         chosen = [transcripts[i] for i in rng.choice(len(transcripts), config.batch_size, replace=False)]
         episodes = [encode_conversation(tokenizer, _until_last_answer(t), t.num_prompt_messages) for t in chosen]
         packed = pack(sorted(episodes, key=lambda e: len(e.prompt) + len(e.continuation)), row_tokens=1)

@@ -37,14 +37,18 @@ class ActorCritic(nn.Module):
         self.forbidden = forbidden
         self.temperature = temperature
 
-    def forward(self, packed: Packed) -> TokenStatistics:
-        """Statistics under the distribution that rollouts sample from (same temperature, same mask)."""
+    def forward(self, packed: Packed, value_gradient: bool = True) -> TokenStatistics:
+        """Statistics under the distribution that rollouts sample from (same temperature, same mask).
+
+        Without `value_gradient` the value head learns and the trunk, which is the policy too, does not.
+        """
         hidden = trunk(self.model, packed.tokens, packed.position_ids, packed.mask)
         hidden = hidden.reshape(-1, hidden.shape[-1])[packed.source]
         log_all = log_distribution(self.model, hidden, self.forbidden, self.temperature)
         logprobs = log_all.gather(1, packed.target[:, None]).squeeze(1)
         entropy = -(log_all.exp() * log_all).sum(dim=-1)
-        return TokenStatistics(logprobs, entropy, self.value_head(hidden).squeeze(-1).float())
+        values = self.value_head(hidden if value_gradient else hidden.detach()).squeeze(-1)
+        return TokenStatistics(logprobs, entropy, values.float())
 
 
 def log_distribution(model: Any, hidden: Tensor, forbidden: Tensor | None = None, temperature: float = 1.0) -> Tensor:

@@ -73,11 +73,11 @@ class PPOConfig:
     samples_per_prompt: int = 8  # responses a prompt, which is computed once for all of them
     epochs: int = 2  # passes over each batch
     minibatches: int = 2  # optimiser steps an epoch
-    learning_rate: float = 1e-3  # decays linearly to a tenth
-    critic_warmup: int = 5  # first updates that train the value head's side only
+    learning_rate: float = 5e-4  # decays linearly to a tenth
+    critic_warmup: int = 5  # first updates that train the value head alone
     clip_ratio: float = 0.2  # larger: faster, less stable
-    clip_value: float = 0.2  # in whitened-return units of the first batches' scale
-    value_coef: float = 0.5
+    clip_value: float = 0.2  # reward units that a value may move away from the old one in an update
+    value_coef: float = 0.1  # the trunk is shared: the value's gradient moves the policy too
     entropy_coef: float = 0.0
     kl_coef: float = 0.1  # reward units a nat of KL to the reference
     kl_target: float | None = None  # nats an episode; None keeps kl_coef fixed
@@ -264,7 +264,7 @@ class Trainer:
         """Sums over the pack's policy tokens."""
         config = self.config
         with self.autocast():
-            now = self.policy(packed)
+            now = self.policy(packed, value_gradient=not is_warmup)
         where = (rows_of[packed.episode], packed.step)
         old, advantages = batch.logprobs[where], batch.advantages[where]
         pg = policy_loss(now.logprobs, old, advantages, config.clip_ratio).sum()
