@@ -37,6 +37,7 @@ from textgym.feedback.raters import SimulatedRaters
 from textgym.files import new_folder, write_text
 from textgym.models.language_model import arithmetic, forbidden_tokens, load_language_model, trunk, turn_off_dropout
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
+from textgym.rewards.network import quietly
 from textgym.rewards.train import RewardTrainConfig, train_reward_model
 from textgym.seeding import derive_seeds
 from textgym.tasks.load import load_task
@@ -90,9 +91,9 @@ class AssetConfig:
     mixture: tuple[float, float, float] = (0.4, 0.3, 0.3)  # of a batch, by world
     more_mixture: tuple[float, float, float] = (0.15, 0.7, 0.15)
     more_batch_size: int = 96
-    judged_prompts: int = 2000  # a world; each has six texts, which make fifteen pairs
+    judged_prompts: tuple[int, int, int] = (2000, 2000, 800)  # by world; each has six texts, which make fifteen pairs
     pairs_per_prompt: int = 6  # drawn from those at random, each judged once
-    warm_steps: int = 1000  # of the reward model's first training, on likelihoods and without judgements
+    warm_steps: tuple[int, int, int] = (300, 1000, 150)  # by world: the reward model on likelihoods, no judgements
     reward_epochs: float = 3.0
     warm_learning_rate: float = 1.5e-3
     reward_learning_rate: float = 3e-4
@@ -327,7 +328,7 @@ def write_texts(
     )
     task = env.unwrapped.task
     for w, writer in enumerate((policy, between, base)):
-        for start in range(0, config.judged_prompts, size):
+        for start in range(0, config.judged_prompts[WORLDS.index(world)], size):
             index = range(800_000 + start, 800_000 + start + size)
             said = play(
                 env,
@@ -372,6 +373,7 @@ def judge_texts(
 
 def warm_start(
     config: AssetConfig,
+    world: str,
     tokenizer: ChatTokenizer,
     work: Path,
     texts: list[tuple[int, list[Transcript], list[float]]],
@@ -386,15 +388,18 @@ def warm_start(
     from transformers import AutoModelForTokenClassification
 
     base = load_language_model(work / "base")
-    student: Any = AutoModelForTokenClassification.from_pretrained(
-        str(work / "base"), num_labels=1, dtype=torch.float32
-    )
+    with quietly(), torch.random.fork_rng():
+        torch.manual_seed(config.seed)  # the head's weights come from the global generator
+        student: Any = AutoModelForTokenClassification.from_pretrained(
+            str(work / "base"), num_labels=1, dtype=torch.float32
+        )
     turn_off_dropout(student)
     transcripts = [t for _, several, _ in texts for t in several]
     rng = np.random.default_rng([config.seed, 2])
+    steps = config.warm_steps[WORLDS.index(world)]
     optimizer = torch.optim.AdamW(student.parameters(), lr=config.warm_learning_rate, weight_decay=0.01, fused=True)
-    for step in range(config.warm_steps):
-        rate = min(1.0, (step + 1) / 30) * (1 - 0.9 * step / config.warm_steps)
+    for step in range(steps):
+        rate = min(1.0, (step + 1) / 30) * (1 - 0.9 * step / steps)
         optimizer.param_groups[0]["lr"] = config.warm_learning_rate * rate
         chosen = [transcripts[i] for i in rng.choice(len(transcripts), config.batch_size, replace=False)]
         episodes = [encode_conversation(tokenizer, _until_last_answer(t), t.num_prompt_messages) for t in chosen]
@@ -425,7 +430,7 @@ def build_reward(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work
     """Trains one reward model from the base, which knows the language well, and stores it in half precision."""
     texts = write_texts(config, world, tokenizer, work)
     trained, warm = work / "rewards" / f".{world}-trained", work / "rewards" / f".{world}-warm"
-    warm_start(config, tokenizer, work, texts, warm)
+    warm_start(config, world, tokenizer, work, texts, warm)
     figures = train_reward_model(
         judge_texts(config, world, texts),
         warm,
