@@ -238,6 +238,7 @@ def build(config: AssetConfig | None = None, output: Path = ASSETS, work: Path =
     config.check()
     started = time.perf_counter()
     work.mkdir(parents=True, exist_ok=True)
+    is_one_run = not (work / "tokenizer").exists()
     say = _speaker(started)
     _stage(work / "tokenizer", lambda folder: build_tokenizer(config).save_pretrained(folder), say)
     tokenizer = load_tokenizer(work / "tokenizer")
@@ -250,7 +251,7 @@ def build(config: AssetConfig | None = None, output: Path = ASSETS, work: Path =
         _save_half(load_language_model(work / "policy"), tokenizer, folder / "policy")
         for world in WORLDS:
             shutil.copytree(work / "rewards" / world, folder / "rewards" / world)
-        write_manifest(config, folder, time.perf_counter() - started, work)
+        write_manifest(config, folder, time.perf_counter() - started if is_one_run else None)
     say("manifest written")
 
 
@@ -460,8 +461,11 @@ def _save_half(model: Any, tokenizer: ChatTokenizer, folder: Path) -> None:
     tokenizer.hf.save_pretrained(folder)
 
 
-def write_manifest(config: AssetConfig, folder: Path, seconds: float, work: Path) -> None:
-    """manifest.json: what was built, from which seeds, how good it is, and the hash of every file."""
+def write_manifest(config: AssetConfig, folder: Path, seconds: float | None) -> None:
+    """manifest.json: what was built, from which seeds, how good it is, and the hash of every file.
+
+    `seconds` is None where stages of earlier runs were taken over, perhaps made with other settings.
+    """
     policy = load_language_model(folder / "policy")
     tokenizer = load_tokenizer(folder / "tokenizer")
     quality: dict[str, Any] = {}
@@ -490,7 +494,8 @@ def write_manifest(config: AssetConfig, folder: Path, seconds: float, work: Path
         "config": asdict(config),
         "raters": config.raters.parameters(),
         "versions": versions(),
-        "build_seconds": round(seconds),
+        "built_in_one_run": seconds is not None,
+        "build_seconds": None if seconds is None else round(seconds),
         "quality": quality,
         "files": {
             str(p.relative_to(folder)): {
