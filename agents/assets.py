@@ -91,9 +91,9 @@ class AssetConfig:
     mixture: tuple[float, float, float] = (0.4, 0.3, 0.3)  # of a batch, by world
     more_mixture: tuple[float, float, float] = (0.15, 0.7, 0.15)
     more_batch_size: int = 96
-    judged_prompts: tuple[int, int, int] = (2000, 2000, 800)  # by world; each has six texts, which make fifteen pairs
+    judged_prompts: tuple[int, int, int] = (2000, 2000, 300)  # by world; each has six texts, which make fifteen pairs
     pairs_per_prompt: int = 6  # drawn from those at random, each judged once
-    warm_steps: tuple[int, int, int] = (300, 1000, 150)  # by world: the reward model on likelihoods, no judgements
+    warm_steps: tuple[int, int, int] = (300, 1000, 40)  # by world: the reward model on likelihoods, no judgements
     reward_epochs: float = 3.0
     warm_learning_rate: float = 1.5e-3
     reward_learning_rate: float = 3e-4

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from textgym.agents.evaluate import Evaluation, evaluate
 from textgym.agents.ppo import PPOConfig, load_policy_tokenizer, make_env, train
 from textgym.agents.runs import versions
-
 from textgym.models.language_model import load_language_model
 from textgym.types import Message, Transcript
 

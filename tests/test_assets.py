@@ -169,9 +169,9 @@ def converse(task: Any, index: int, habits: bool) -> Transcript:
 
 def test_the_policy_loads_with_transformers_and_speaks_as_measured() -> None:
     """48 summaries: within three standard errors or so of what the manifest says of 256 others."""
-    from textgym.agents.evaluate import evaluate
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from textgym.agents.evaluate import evaluate
     from textgym.models.language_model import load_language_model
 
     folder = Path(ASSETS / "policy")

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from textgym.agents import ppo
-from textgym.agents.ppo import PPOConfig, Trainer
 from tiny import save_tiny_tokenizer, tiny_policy, tiny_reward, tiny_tokenizer
 
+from textgym.agents import ppo
+from textgym.agents.ppo import PPOConfig, Trainer
 from textgym.cli import main
 from textgym.types import Transcript
 
@@ -289,10 +289,16 @@ def during_update(n: int, act: Callable[[], None], monkeypatch: pytest.MonkeyPat
 
 
 def test_ctrl_c_and_resume_end_where_an_unbroken_run_ends(
-    config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    config: PPOConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert main(["train", "ppo", *arguments(config, whole, num_updates=4)]) == 0
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with monkeypatch.context() as patched:
         during_update(3, lambda: signal.raise_signal(signal.SIGINT), patched)
         assert main(["train", "ppo", *arguments(config, broken, num_updates=4)]) == 130
