@@ -71,3 +71,10 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert main(["train", "--help"]) == 0
     assert "textgym train ppo" in capsys.readouterr().out
+
+
+def test_an_unknown_id_is_one_line_that_names_the_near_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "ppo", "--env", "textgym/Sumarize-v0"]) == 1
+    said = capsys.readouterr().err
+    assert "Did you mean: `Summarize`?" in said
+    assert "Traceback" not in said

@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_safely(command: Callable[[], int]) -> int:
     """A command's exit code; errors and Ctrl-C as a reader of a terminal wants them."""
+    from gymnasium.error import Error as GymnasiumError
+
     try:
         return command()
     except KeyboardInterrupt:
@@ -38,7 +40,7 @@ def run_safely(command: Callable[[], int]) -> int:
     except BrokenPipeError:  # `textgym sample | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, TypeError, ImportError, OSError) as error:
+    except (ValueError, TypeError, ImportError, OSError, FloatingPointError, GymnasiumError) as error:
         if os.environ.get("TEXTGYM_TRACEBACK"):
             raise
         print(f"textgym: {type(error).__name__}: {error}", file=sys.stderr)
