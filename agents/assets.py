@@ -9,21 +9,20 @@ From seeds and this file alone, in the order of any RLHF project:
    whole documents a model of this size does not learn to copy names.)
 3. the policy: the base tuned on answers with *habits*, faults that are a function of the
    content, so that greedy decoding has them too and there is something for RL to repair;
-4. pairs of texts that the policy and the checkpoints on its way wrote, judged by simulated
-   raters, and a reward model a task trained on them.
+4. a reward model a task (`asset_rewards.py`).
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
-import itertools
 import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +31,15 @@ import numpy as np
 import torch
 
 import textgym
-from textgym.feedback.preferences import Preference
 from textgym.feedback.raters import SimulatedRaters
 from textgym.files import new_folder, write_text
-from textgym.models.language_model import arithmetic, forbidden_tokens, load_language_model, trunk, turn_off_dropout
+from textgym.models.language_model import load_language_model
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
-from textgym.rewards.network import quietly
-from textgym.rewards.train import RewardTrainConfig, train_reward_model
-from textgym.seeding import derive_seeds
 from textgym.tasks.load import load_task
 from textgym.types import Message, Transcript
 
 from .evaluate import evaluate
-from .packing import Episode, pack
-from .policy import log_distribution
-from .rollout import Rollout, play
+from .packing import Episode
 from .runs import versions
 from .supervised import SupervisedConfig, encode_conversation, tune
 
@@ -82,20 +75,24 @@ class AssetConfig:
     copy_steps: int = 400
     simple_steps: int = 500
     whole_steps: int = 1800
-    more_steps: int = 1600  # whole examples again, most of them translations, which take longest to learn
+    more_steps: int = 1600  # whole examples again, fewest of them summaries, which are learned first
     habit_steps: int = 400
+    habit_share: float = 0.65  # of the demonstrations; the other writers do it right
     batch_size: int = 64
     learning_rate: float = 2.5e-3
     muon_learning_rate: float = 1e-2
     habit_learning_rate: float = 5e-4
     mixture: tuple[float, float, float] = (0.4, 0.3, 0.3)  # of a batch, by world
-    more_mixture: tuple[float, float, float] = (0.15, 0.7, 0.15)
+    more_mixture: tuple[float, float, float] = (0.15, 0.4, 0.45)
     more_batch_size: int = 96
-    judged_prompts: tuple[int, int, int] = (2000, 2000, 300)  # by world; each has six texts, which make fifteen pairs
-    pairs_per_prompt: int = 6  # drawn from those at random, each judged once
-    warm_steps: tuple[int, int, int] = (300, 1000, 40)  # by world: the reward model on likelihoods, no judgements
-    reward_epochs: float = 3.0
+    judged_prompts: tuple[int, int, int] = (2000, 2000, 1500)  # by world; each has several texts, all pairs judged
+    reward_layers: int = 5  # one more than the base, to compare what came with what was expected
+    warm_steps: tuple[int, int, int] = (1000, 1000, 1000)  # by world: the reward model on likelihoods, no judgements
+    warm_prompts: int = 12  # a step, each with all its texts
     warm_learning_rate: float = 1.5e-3
+    warm_muon_learning_rate: float = 5e-3
+    reward_epochs: float = 6.0
+    reward_batch_size: int = 240  # pairs
     reward_learning_rate: float = 3e-4
     raters: SimulatedRaters = field(
         default_factory=lambda: SimulatedRaters(count=8, noise=0.1, length_bias=0.1, side_bias=0.2, lapse=0.02)
@@ -182,8 +179,9 @@ def demonstrations(config: AssetConfig, tokenizer: ChatTokenizer, stage: str, st
         batch = []
         for w, world in enumerate(WORLDS):
             for _ in range(counts[w]):
+                has_habits = stage == "habits" and (cursors[w] * 0.6180339887) % 1 < config.habit_share
                 messages, p = conversation(
-                    world, cursors[w], config.data_seed, habits=stage == "habits", simple=stage == "simple"
+                    world, cursors[w], config.data_seed, habits=has_habits, simple=stage == "simple"
                 )
                 batch.append(encode_conversation(tokenizer, messages, p))
                 cursors[w] += 1
@@ -244,11 +242,13 @@ def build(config: AssetConfig | None = None, output: Path = ASSETS, work: Path =
     tokenizer = load_tokenizer(work / "tokenizer")
     _stage(work / "base", lambda folder: build_base(config, tokenizer, say).save_pretrained(folder), say)
     _stage(work / "policy", lambda folder: build_policy(config, tokenizer, work, say).save_pretrained(folder), say)
-    for world in WORLDS:
-        _stage(work / "rewards" / world, partial(build_reward, config, world, tokenizer, work), say)
+    # One thread each suits models of this size better than two threads for one.
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)) as p:
+        for done in [p.submit(_build_reward, config, world, work, started) for world in reversed(WORLDS)]:
+            done.result()
     with new_folder(output) as folder:
         tokenizer.hf.save_pretrained(folder / "tokenizer")
-        _save_half(load_language_model(work / "policy"), tokenizer, folder / "policy")
+        save_half(load_language_model(work / "policy"), tokenizer, folder / "policy")
         for world in WORLDS:
             shutil.copytree(work / "rewards" / world, folder / "rewards" / world)
         write_manifest(config, folder, time.perf_counter() - started if is_one_run else None)
@@ -304,158 +304,14 @@ def build_policy(config: AssetConfig, tokenizer: ChatTokenizer, work: Path, say:
     return model
 
 
-def write_texts(
-    config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path
-) -> list[tuple[int, list[Transcript], list[float]]]:
-    """Six texts a prompt with their gold scores: two by the policy, the base, and the point between them.
+def _build_reward(config: AssetConfig, world: str, work: Path, started: float) -> None:
+    from .asset_rewards import build_reward
 
-    The policy that RL arrives at writes better than the one it starts from; a reward model that
-    had seen only the start's faults would have to guess there.
-    """
-    policy, base = load_language_model(work / "policy"), load_language_model(work / "base")
-    between = copy.deepcopy(policy)
-    with torch.no_grad():
-        for mine, other in zip(between.parameters(), base.parameters(), strict=True):
-            mine.lerp_(other, 0.5)
-    size = 50
-    found: dict[int, tuple[list[Transcript], list[float]]] = {}
-    env: Any = gym.make_vec(
-        IDS[world],
-        num_envs=size * 2,
-        tokenizer=tokenizer,
-        reward=0.0,
-        data_seed=config.data_seed,
-        autoreset_mode="Disabled",
-    )
-    task = env.unwrapped.task
-    for w, writer in enumerate((policy, between, base)):
-        for start in range(0, config.judged_prompts[WORLDS.index(world)], size):
-            index = range(800_000 + start, 800_000 + start + size)
-            said = play(
-                env,
-                writer,
-                tokenizer,
-                index,
-                derive_seeds(config.seed, size * 2, start, w),
-                samples_per_prompt=2,
-                forbidden=forbidden_tokens(writer, tokenizer),
-                generator=torch.Generator().manual_seed(config.seed + 1000 * w + start),
-            )
-            for row, i in enumerate(said.index.tolist()):
-                texts, golds = found.setdefault(i, ([], []))
-                texts.append(_transcript(said, row, len(task[i].prompt)))
-                golds.append(float(said.gold[row]))
-    return [(i, texts, golds) for i, (texts, golds) in found.items()]
+    tokenizer = load_tokenizer(work / "tokenizer")
+    _stage(work / "rewards" / world, partial(build_reward, config, world, tokenizer, work), _speaker(started))
 
 
-def _transcript(said: Rollout, row: int, num_prompt_messages: int) -> Transcript:
-    messages = tuple(Message(m["role"], m["content"]) for m in said.messages[row])
-    return Transcript(messages, num_prompt_messages=num_prompt_messages)
-
-
-def judge_texts(
-    config: AssetConfig, world: str, texts: list[tuple[int, list[Transcript], list[float]]]
-) -> list[Preference]:
-    """Pairs drawn at random among the texts of a prompt, each judged by one simulated rater."""
-    rng = np.random.default_rng([config.seed, WORLDS.index(world)])
-    a, b, gold_a, gold_b = [], [], [], []
-    for _, transcripts, golds in texts:
-        pairs = list(itertools.combinations(range(len(transcripts)), 2))
-        for k in rng.permutation(len(pairs))[: config.pairs_per_prompt]:
-            i, j = pairs[k]
-            if transcripts[i].responses == transcripts[j].responses:
-                continue
-            a.append(transcripts[i])
-            b.append(transcripts[j])
-            gold_a.append(golds[i])
-            gold_b.append(golds[j])
-    return config.raters.prefer(a, b, gold_a, gold_b, rng, source=f"textgym {world}, simulated raters")
-
-
-def warm_start(
-    config: AssetConfig,
-    world: str,
-    tokenizer: ChatTokenizer,
-    work: Path,
-    texts: list[tuple[int, list[Transcript], list[float]]],
-    folder: Path,
-) -> None:
-    """A token reward model that says how surprised the base is by each token; no judgement is used.
-
-    A causal reward model sees a token only after the trunk below it has stopped predicting; this
-    teaches it to compare the two, which preferences alone teach slowly. The target is
-    log π(token) minus its expectation, so that a free choice of words costs nothing.
-    """
-    from transformers import AutoModelForTokenClassification
-
-    base = load_language_model(work / "base")
-    with quietly(), torch.random.fork_rng():
-        torch.manual_seed(config.seed)  # the head's weights come from the global generator
-        student: Any = AutoModelForTokenClassification.from_pretrained(
-            str(work / "base"), num_labels=1, dtype=torch.float32
-        )
-    turn_off_dropout(student)
-    transcripts = [t for _, several, _ in texts for t in several]
-    rng = np.random.default_rng([config.seed, 2])
-    steps = config.warm_steps[WORLDS.index(world)]
-    optimizer = torch.optim.AdamW(student.parameters(), lr=config.warm_learning_rate, weight_decay=0.01, fused=True)
-    for step in range(steps):
-        rate = min(1.0, (step + 1) / 30) * (1 - 0.9 * step / steps)
-        optimizer.param_groups[0]["lr"] = config.warm_learning_rate * rate
-        chosen = [transcripts[i] for i in rng.choice(len(transcripts), config.batch_size, replace=False)]
-        episodes = [encode_conversation(tokenizer, _until_last_answer(t), t.num_prompt_messages) for t in chosen]
-        packed = pack(sorted(episodes, key=lambda e: len(e.prompt) + len(e.continuation)), row_tokens=1)
-        with arithmetic(torch.device("cpu"), torch.bfloat16):
-            with torch.no_grad():
-                hidden = trunk(base, packed.tokens, packed.position_ids)
-                log_all = log_distribution(base, hidden.reshape(-1, hidden.shape[-1])[packed.source])
-                said = log_all.gather(1, packed.target[:, None]).squeeze(1)
-                surprise = (said - (log_all.exp() * log_all).sum(1)).clamp(-8, 3)
-            hidden = trunk(student, packed.tokens, packed.position_ids)
-            # In a row of its own a token stands right behind the position that predicts it.
-            found = student.score(hidden.reshape(-1, hidden.shape[-1])[packed.source + 1]).squeeze(-1)
-        torch.nn.functional.smooth_l1_loss(found.float(), surprise / 4).backward()
-        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-    student.save_pretrained(folder)
-    tokenizer.hf.save_pretrained(folder)
-
-
-def _until_last_answer(transcript: Transcript) -> tuple[Message, ...]:
-    last = max(i for i, m in enumerate(transcript.messages) if m.role == "assistant")
-    return transcript.messages[: last + 1]
-
-
-def build_reward(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path, folder: Path) -> None:
-    """Trains one reward model from the base, which knows the language well, and stores it in half precision."""
-    texts = write_texts(config, world, tokenizer, work)
-    trained, warm = work / "rewards" / f".{world}-trained", work / "rewards" / f".{world}-warm"
-    warm_start(config, world, tokenizer, work, texts, warm)
-    figures = train_reward_model(
-        judge_texts(config, world, texts),
-        warm,
-        tokenizer,
-        trained,
-        RewardTrainConfig(
-            epochs=config.reward_epochs,
-            learning_rate=config.reward_learning_rate,
-            dtype="bfloat16",
-            seed=config.seed,
-        ),
-        notes={"raters": config.raters.parameters()},
-    )
-    from transformers import AutoModelForTokenClassification
-
-    _save_half(AutoModelForTokenClassification.from_pretrained(trained, dtype=torch.float32), tokenizer, folder)
-    shutil.copy(trained / "README.md", folder / "README.md")
-    write_text(folder / "figures.json", json.dumps(figures, indent=2) + "\n")
-    shutil.rmtree(trained)
-    shutil.rmtree(warm)
-    print(world, json.dumps(figures), flush=True)
-
-
-def _save_half(model: Any, tokenizer: ChatTokenizer, folder: Path) -> None:
+def save_half(model: Any, tokenizer: ChatTokenizer, folder: Path) -> None:
     """Half precision halves the package; whoever loads it says which precision to compute in."""
     model.to(torch.float16).save_pretrained(folder)
     tokenizer.hf.save_pretrained(folder)

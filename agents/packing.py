@@ -39,6 +39,7 @@ class Packed(NamedTuple):
     position_ids: Tensor  # (R, L) int64
     mask: Tensor | None  # (R, 1, L, L) bool, True = may look; None where causal is enough
     source: Tensor  # (N,) int64, index into R·L of the position whose output predicts the token
+    place: Tensor  # (N,) int64, index into R·L of the token itself
     target: Tensor  # (N,) int64, the token
     episode: Tensor  # (N,) int64, which episode it belongs to
     step: Tensor  # (N,) int64, how manieth policy token of its episode it is
@@ -68,7 +69,7 @@ def pack(episodes: Sequence[Episode], row_tokens: int = 512) -> Packed:
     tokens = np.zeros((len(rows), width), dtype=np.int64)
     positions = np.zeros((len(rows), width), dtype=np.int64)
     branch = np.full((len(rows), width), -1, dtype=np.int64)  # 0 prompt, 1.. continuations, -1 padding
-    found: list[np.ndarray] = [np.zeros((4, 0), dtype=np.int64)]
+    found: list[np.ndarray] = [np.zeros((5, 0), dtype=np.int64)]
     for row, members in enumerate(rows):
         prompt = np.asarray(episodes[members[0]].prompt)
         p = len(prompt)
@@ -82,17 +83,17 @@ def pack(episodes: Sequence[Episode], row_tokens: int = 512) -> Packed:
             branch[row, start:end] = b
             offsets = np.flatnonzero(np.asarray(episodes[i].chosen, dtype=bool))
             before = np.where(offsets == 0, p - 1, start + offsets - 1)
-            found.append(
-                np.stack([row * width + before, ids[offsets], np.full(len(offsets), i), np.arange(len(offsets))])
-            )
+            numbers = np.full(len(offsets), i), np.arange(len(offsets))
+            found.append(np.stack([row * width + before, row * width + start + offsets, ids[offsets], *numbers]))
             start = end
-    source, target, episode_index, step = (torch.from_numpy(x) for x in np.concatenate(found, axis=1))
+    source, place, target, episode_index, step = (torch.from_numpy(x) for x in np.concatenate(found, axis=1))
     order = torch.argsort(episode_index, stable=True)
     return Packed(
         torch.from_numpy(tokens),
         torch.from_numpy(positions),
         _tree_mask(branch) if any(len(r) > 1 for r in rows) else None,
         source[order],
+        place[order],
         target[order],
         episode_index[order],
         step[order],

@@ -70,13 +70,12 @@ def tune(
         batches: at least `config.num_steps` batches of conversations.
         report: called with (step, loss) every 100 steps.
     """
-    optimizers = _optimizers(model, config)
+    optimizers = make_optimizers(model, config)
     device = next(model.parameters()).device
     losses: list[float] = []
     model.train()
     for step, episodes in zip(range(config.num_steps), batches, strict=False):
-        for group in (g for o in optimizers for g in o.param_groups):
-            group["lr"] = group["initial_lr"] * _schedule(step, config)
+        set_learning_rates(optimizers, step, config)
         total_weight, total = 0.0, torch.zeros((), device=device)
         # Sorted by length, in four parts: little padding, and attention over short rows only.
         by_length = sorted(episodes, key=lambda e: len(e.prompt) + len(e.continuation))
@@ -108,13 +107,13 @@ def tune(
     return sum(tail) / len(tail)
 
 
-def _optimizers(model: Any, config: SupervisedConfig) -> list[torch.optim.Optimizer]:
-    """AdamW; or, with `muon`, Muon for the trunk's matrices and AdamW for embeddings and norms."""
+def make_optimizers(model: Any, config: SupervisedConfig) -> list[torch.optim.Optimizer]:
+    """AdamW; or, with `muon`, Muon for the trunk's matrices and AdamW for embeddings, heads and norms."""
     trunk_matrices: list[torch.nn.Parameter] = []
     others: list[torch.nn.Parameter] = []
-    embeddings = {id(model.get_input_embeddings().weight), id(model.get_output_embeddings().weight)}
+    inner = {id(p) for p in model.base_model.parameters()} - {id(model.get_input_embeddings().weight)}
     for parameter in model.parameters():
-        is_matrix = config.muon and parameter.ndim == 2 and id(parameter) not in embeddings
+        is_matrix = config.muon and parameter.ndim == 2 and id(parameter) in inner
         (trunk_matrices if is_matrix else others).append(parameter)
     adamw = torch.optim.AdamW(
         others, lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.95), fused=True
@@ -132,6 +131,12 @@ def _optimizers(model: Any, config: SupervisedConfig) -> list[torch.optim.Optimi
     for group in (g for o in optimizers for g in o.param_groups):
         group["initial_lr"] = group["lr"]
     return optimizers
+
+
+def set_learning_rates(optimizers: Sequence[torch.optim.Optimizer], step: int, config: SupervisedConfig) -> None:
+    """Linear warm-up, then half a cosine down to `final_lr_fraction`."""
+    for group in (g for o in optimizers for g in o.param_groups):
+        group["lr"] = group["initial_lr"] * _schedule(step, config)
 
 
 def _schedule(step: int, config: SupervisedConfig) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -15,7 +16,7 @@ from textgym.feedback.raters import SimulatedRaters
 from textgym.rewards.calibration import accuracy_interval, expected_calibration_error, fit_scale, preference_loss
 from textgym.rewards.head import Head, constant_direction, load_trunk
 from textgym.rewards.learned import LearnedReward
-from textgym.rewards.sharing import can_share_prompts, encode_pairs, score_pairs
+from textgym.rewards.sharing import can_share_prompts, encode_comparisons, score_comparisons
 from textgym.rewards.train import RewardTrainConfig, _Run, bradley_terry_loss, train_reward_model
 from textgym.types import Message, Transcript
 
@@ -84,7 +85,8 @@ def test_score_differences_are_calibrated_on_the_validation_pairs(trained):
     reward = LearnedReward(output)
     chosen, rejected = (reward.score([p.transcripts[side] for p in validation]).values for side in (0, 1))
     assert fit_scale(chosen - rejected) == pytest.approx(1, abs=0.02)
-    assert abs(np.concatenate([chosen, rejected]).mean()) < 0.02
+    unique = {t.messages: t for p in validation for t in p.transcripts}
+    assert abs(reward.score(list(unique.values())).values.mean()) < 0.02
     assert metrics["scale"] != 1
 
 
@@ -96,16 +98,16 @@ def test_the_weights_that_did_best_on_held_out_pairs_are_kept(base):
     class Scripted(_Run):
         """Held-out losses: worse, better, then worse for ever."""
 
-        def score(self, pairs):
+        def score(self, groups):
             seen.append(network.score.weight.detach().clone())
             quality = {1: 1.0, 2: 2.0}.get(len(seen), 0.0)
-            return np.full(len(pairs), quality), np.zeros(len(pairs))
+            return np.full(len(preferences), quality), np.zeros(len(preferences))
 
     preferences = toy_preferences(40)
-    pairs = encode_pairs(tiny_tokenizer(), preferences, None)
-    steps = Scripted(network, config, 0).fit(pairs, preferences, pairs, preferences, False)
+    groups = encode_comparisons(tiny_tokenizer(), preferences, None)
+    steps = Scripted(network, config, 0).fit(groups, preferences, groups, preferences, False)
     assert len(seen) == 2 + config.patience, "and the run stops early"
-    assert steps < config.epochs * len(pairs) / config.batch_size
+    assert steps < config.epochs * len(preferences) / config.batch_size
     assert torch.equal(network.score.weight, seen[1])
     assert not torch.equal(seen[1], seen[2])
 
@@ -122,37 +124,66 @@ def test_a_dense_reward_blames_the_letters_that_are_to_blame(trained):
     assert spans.value[letter == "o"].mean() > spans.value[letter == "x"].mean() + 0.3
 
 
-@pytest.mark.parametrize("family", ["llama", "gpt2"])
-def test_one_row_a_pair_scores_as_two_rows_do(family):
-    network = make_network(family, "token").eval()
-    preferences = toy_preferences(12)
-    prompt = preferences[0].prompt
+def several_texts_a_prompt() -> list[Preference]:
+    """Two prompts with every comparison of their texts, one of which has two turns, and a third with one."""
     turns = (Message("assistant", "a"), Message("user", "b"), Message("assistant", "c"))
-    preferences.append(Preference(prompt, turns, (Message("assistant", "d"),)))
-    pairs = encode_pairs(tiny_tokenizer(), preferences, None)
-    assert can_share_prompts(network, "token", pairs, 0)
+    texts = [turns, *((Message("assistant", letters),) for letters in ("d", "ee", "xoxo"))]
+    prompts = [(Message("user", "say x"),), (Message("user", "say yy"),)]
+    found = [Preference(prompt, a, b) for prompt in prompts for a, b in itertools.permutations(texts, 2)]
+    return [*found[::2], *found[1::2], *toy_preferences(1)]
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+@pytest.mark.parametrize("max_pairs", [1, 5, 64])
+def test_a_row_of_many_texts_scores_as_a_row_a_text_does(family, max_pairs):
+    network = make_network(family, "token").eval()
+    preferences = several_texts_a_prompt()
+    groups = encode_comparisons(tiny_tokenizer(), preferences, None, max_pairs)
+    assert can_share_prompts(network, "token", [g.row for g in groups], 0)
+    expected = [
+        torch.cat(
+            [
+                score_comparisons(network, "token", [group], 0, False)[side]
+                for n in range(len(preferences))
+                for group in encode_comparisons(tiny_tokenizer(), [preferences[n]], None)
+            ]
+        )
+        for side in (0, 1)
+    ]
     with torch.no_grad():
-        shared, plain = (score_pairs(network, "token", pairs, 0, shares) for shares in (True, False))
-    for a, b in zip(shared, plain, strict=True):
-        assert torch.allclose(a, b, atol=1e-5)
-        assert a.std() > 0
+        for shares in (True, False):
+            found = score_comparisons(network, "token", groups, 0, shares)
+            order = np.argsort([n for group in groups for n in group.pairs])
+            for a, b in zip(found, expected, strict=True):
+                assert torch.allclose(a[order], b, atol=1e-5)
+                assert a.std() > 0
 
 
-def test_networks_that_look_ahead_get_two_rows_a_pair():
-    pairs = encode_pairs(tiny_tokenizer(), toy_preferences(4), None)
-    assert not can_share_prompts(make_network("bert", "token").eval(), "token", pairs, 0)
-    assert not can_share_prompts(make_network("llama", "sequence").eval(), "sequence", pairs, 0)
+def test_a_text_is_computed_once_however_often_it_was_compared():
+    preferences = several_texts_a_prompt()
+    groups = encode_comparisons(tiny_tokenizer(), preferences, None)
+    assert sorted(len(group.row.conversations) for group in groups) == [2, 4, 4]
+    assert sorted(n for group in groups for n in group.pairs) == list(range(len(preferences)))
+    assert max(len(group.pairs) for group in encode_comparisons(tiny_tokenizer(), preferences, None, 5)) == 5
+
+
+def test_networks_that_look_ahead_get_a_row_a_text():
+    rows = [group.row for group in encode_comparisons(tiny_tokenizer(), toy_preferences(4), None)]
+    assert not can_share_prompts(make_network("bert", "token").eval(), "token", rows, 0)
+    assert not can_share_prompts(make_network("llama", "sequence").eval(), "sequence", rows, 0)
 
 
 @pytest.mark.parametrize(("family", "kind"), [("llama", "token"), ("llama", "sequence"), ("bert", "sequence")])
 def test_scale_and_shift_move_the_scores_and_nothing_else(family, kind):
     network = make_network(family, kind).eval()
-    pairs = encode_pairs(tiny_tokenizer(), toy_preferences(60), None)
-    conversations = [c for pair in pairs for c in pair.conversations]
+    groups = encode_comparisons(tiny_tokenizer(), toy_preferences(60), None)
+    conversations = [
+        c for group in groups for k in (*group.chosen, *group.rejected) for c in [group.row.conversations[k]]
+    ]
 
     def scores() -> torch.Tensor:
         with torch.no_grad():
-            return torch.cat(score_pairs(network, kind, pairs, 0, False))
+            return torch.cat(score_comparisons(network, kind, groups, 0, False))
 
     before = scores()
     head = Head(network, kind)

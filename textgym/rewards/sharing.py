@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from textgym.feedback.preferences import Preference
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.encoding import EncodedConversation, encode_conversations
 from textgym.rewards.network import Kind, outputs, pad, padding_id
+from textgym.types import Transcript
 
 MAX_ROW = 512  # tokens: attention grows with the square of a row
 
@@ -44,17 +46,67 @@ class RowBatch(NamedTuple):
     response_mask: Tensor  # (B, T) bool, True at the responses' tokens
 
 
-def encode_pairs(
-    tokenizer: ChatTokenizer, preferences: Sequence[Preference], max_length: int | None
-) -> list[SharedRow]:
-    """A row for every preference: the chosen conversation, then the rejected one."""
-    encoded = encode_conversations(tokenizer, [t for p in preferences for t in p.transcripts], max_length)
-    rows = []
-    for pair in zip(encoded[::2], encoded[1::2], strict=True):
-        limit = min(c.responses[0].start for c in pair)
-        chosen, rejected = (c.ids for c in pair)  # cut differently, two prompts may part early
-        rows.append(SharedRow(pair, next((i for i in range(limit) if chosen[i] != rejected[i]), limit)))
-    return rows
+class Comparisons(NamedTuple):
+    """Judged pairs of one prompt: each conversation is computed once, however often it was compared.
+
+    The K·(K-1)/2 comparisons of K texts as one element of a batch (Ouyang et al. 2022, 3.5).
+    """
+
+    row: SharedRow
+    chosen: tuple[int, ...]  # of each pair, the index of its conversation in the row
+    rejected: tuple[int, ...]
+    pairs: tuple[int, ...]  # of each pair, its index among the preferences
+
+
+def encode_comparisons(
+    tokenizer: ChatTokenizer, preferences: Sequence[Preference], max_length: int | None, max_pairs: int = 64
+) -> list[Comparisons]:
+    """The preferences, those of a prompt together: up to `max_pairs` a group, and `MAX_ROW` tokens a row."""
+    numbers: dict[tuple[Any, ...], int] = {}
+    unique: list[Transcript] = []
+    pairs: list[tuple[int, int]] = []
+    for preference in preferences:
+        found = []
+        for transcript in preference.transcripts:
+            key = (transcript.messages, transcript.num_prompt_messages)
+            if numbers.setdefault(key, len(unique)) == len(unique):
+                unique.append(transcript)
+            found.append(numbers[key])
+        pairs.append((found[0], found[1]))
+    encoded = encode_conversations(tokenizer, unique, max_length)
+    by_prompt: dict[tuple[int, ...], list[int]] = {}
+    for n, (chosen, _) in enumerate(pairs):
+        by_prompt.setdefault(tuple(_prompt_of(encoded[chosen])), []).append(n)
+    groups = []
+    for prompt, members in by_prompt.items():
+        members.sort(key=lambda n: sorted(pairs[n]))  # pairs that share a text stay together
+        texts: list[int] = []
+        taken: list[int] = []
+        for n in members:
+            new = [t for t in pairs[n] if t not in texts]
+            tokens = sum(len(encoded[t].ids) - len(prompt) for t in [*texts, *new])
+            if taken and (len(taken) == max_pairs or (new and len(prompt) + tokens > MAX_ROW)):
+                groups.append(_comparisons(encoded, pairs, texts, taken))
+                texts, taken, new = [], [], list(pairs[n])
+            texts += new
+            taken.append(n)
+        groups.append(_comparisons(encoded, pairs, texts, taken))
+    return groups
+
+
+def _prompt_of(conversation: EncodedConversation) -> list[int]:
+    return conversation.ids[: conversation.responses[0].start]
+
+
+def _comparisons(
+    encoded: Sequence[EncodedConversation], pairs: Sequence[tuple[int, int]], texts: list[int], taken: list[int]
+) -> Comparisons:
+    conversations = tuple(encoded[t] for t in texts)
+    prompts = [_prompt_of(c) for c in conversations]  # cut differently, two of them may part early
+    limit = min(map(len, prompts))
+    shared = next((i for i in range(limit) if len({p[i] for p in prompts}) > 1), limit)
+    sides = [tuple(texts.index(pairs[n][side]) for n in taken) for side in (0, 1)]
+    return Comparisons(SharedRow(conversations, shared), sides[0], sides[1], tuple(taken))
 
 
 def group_by_prompt(conversations: Sequence[EncodedConversation]) -> list[list[int]]:
@@ -100,19 +152,25 @@ def split_values(values: Tensor, rows: Sequence[SharedRow]) -> list[list[Tensor]
     return parts
 
 
-def score_pairs(
-    model: Any, kind: Kind, pairs: Sequence[SharedRow], padding: int, shares_prompt: bool
+def score_comparisons(
+    model: Any, kind: Kind, groups: Sequence[Comparisons], padding: int, shares_prompt: bool
 ) -> tuple[Tensor, Tensor]:
-    """Float32 scores of the chosen and of the rejected ones, (B,) each, with gradients."""
+    """Float32 scores of the chosen and of the rejected ones, (pairs of all groups,) each, with gradients."""
+    rows = [group.row for group in groups]
+    starts = np.cumsum([0, *(len(row.conversations) for row in rows)])
     if shares_prompt:
-        values, batch = token_values(model, pairs, padding)
-        chosen, rejected = (torch.where(batch.owner == side, values, 0.0).sum(dim=1) for side in (0, 1))
-        return chosen, rejected
-    conversations = [c for pair in pairs for c in pair.conversations]
-    padding = padding_id(model, kind, conversations, padding)
-    batch_of_all = pad(conversations, padding, model.get_input_embeddings().weight.device)
-    scores = outputs(model, kind, batch_of_all)[0].squeeze(-1)
-    return scores[::2], scores[1::2]
+        values, batch = token_values(model, rows, padding)
+        most = max(len(row.conversations) for row in rows)
+        table = values.new_zeros(len(rows), most + 2).scatter_add(1, batch.owner + 2, values)[:, 2:]
+        scores = torch.cat([table[i, : len(row.conversations)] for i, row in enumerate(rows)])
+    else:
+        conversations = [c for row in rows for c in row.conversations]
+        padding = padding_id(model, kind, conversations, padding)
+        batch_of_all = pad(conversations, padding, model.get_input_embeddings().weight.device)
+        scores = outputs(model, kind, batch_of_all)[0].squeeze(-1)
+    chosen = [start + k for start, group in zip(starts, groups, strict=False) for k in group.chosen]
+    rejected = [start + k for start, group in zip(starts, groups, strict=False) for k in group.rejected]
+    return scores[chosen], scores[rejected]
 
 
 def to_batch(rows: Sequence[SharedRow], padding: int) -> RowBatch:

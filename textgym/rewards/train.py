@@ -36,7 +36,7 @@ from textgym.rewards.encoding import load_reward_tokenizer
 from textgym.rewards.head import Head, load_trunk
 from textgym.rewards.learned import LearnedReward
 from textgym.rewards.network import HEADS, Kind, max_positions, quietly
-from textgym.rewards.sharing import SharedRow, can_share_prompts, encode_pairs, score_pairs
+from textgym.rewards.sharing import Comparisons, can_share_prompts, encode_comparisons, score_comparisons
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ def train_reward_model(
     turn_off_dropout(network)
     network.to(config.device)
     run = _Run(network, config, chat.pad)
-    parts = [encode_pairs(chat, part, max_positions(network.config)) for part in (training, validation, test)]
+    limit = max_positions(network.config)
+    parts = [encode_comparisons(chat, part, limit, config.batch_size) for part in (training, validation, test)]
     run.choose_layout(parts[0])
 
     steps = run.fit(parts[0], training, parts[1], validation, shows_progress)
@@ -119,14 +120,14 @@ def train_reward_model(
     scale = fit_scale(chosen - rejected, _weights(validation))
     head = Head(network, config.kind)
     head.multiply(scale)
-    head.shift_mean_to_zero([c for pair in parts[1] for c in pair.conversations], chat.pad)
+    head.shift_mean_to_zero([c for group in parts[1] for c in group.row.conversations], chat.pad)
 
     chosen, rejected = run.score(parts[2])
     metrics = pair_metrics(chosen, rejected, _lengths(test), _prompt_numbers(test))
     ceiling = accuracy_ceiling(test) if ceiling is None else ceiling
     if ceiling is not None:
         metrics["accuracy_ceiling"] = ceiling
-    cut = sum(c.prompt_tokens_cut > 0 for part in parts for pair in part for c in pair.conversations)
+    cut = sum(c.prompt_tokens_cut > 0 for part in parts for group in part for c in group.row.conversations)
     metrics |= {"steps": float(steps), "seconds": time.perf_counter() - started, "scale": scale, "prompts_cut": cut}
     with new_folder(output) as folder:
         with quietly():
@@ -146,15 +147,16 @@ class _Run:
         self.shares_prompt = False
         self.rng = np.random.default_rng(config.seed)
 
-    def choose_layout(self, pairs: Sequence[SharedRow]) -> None:
+    def choose_layout(self, groups: Sequence[Comparisons]) -> None:
         self.network.eval()
-        self.shares_prompt = can_share_prompts(self.network, self.config.kind, pairs[:4], self.padding)
+        rows = [group.row for group in groups[:4]]
+        self.shares_prompt = can_share_prompts(self.network, self.config.kind, rows, self.padding)
 
     def fit(
         self,
-        pairs: Sequence[SharedRow],
+        groups: Sequence[Comparisons],
         preferences: Sequence[Preference],
-        validation_pairs: Sequence[SharedRow],
+        validation_groups: Sequence[Comparisons],
         validation: Sequence[Preference],
         shows_progress: bool,
     ) -> int:
@@ -162,18 +164,17 @@ class _Run:
         config, network = self.config, self.network
         weights = torch.tensor(_weights(preferences), dtype=torch.float32, device=self.device)
         margins = torch.tensor([p.margin for p in preferences], dtype=torch.float32, device=self.device)
-        total = max(1, round(config.epochs * len(pairs) / config.batch_size))
+        total = max(1, round(config.epochs * len(preferences) / config.batch_size))
         optimizer = torch.optim.AdamW(_parameter_groups(network, config.weight_decay), lr=config.learning_rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step, total, config.warmup))
         check_at = set(np.linspace(0, total, config.evaluations + 1).round().astype(int)[1:].tolist())
         best, best_weights, since_best, step = math.inf, None, 0, 0
         with _progress(total, shows_progress) as report:
-            for step, rows in enumerate(self._batches([p.length for p in pairs], total), start=1):
+            for step, batch in enumerate(self._batches(groups, total), start=1):
                 network.train()
+                rows = [n for group in batch for n in group.pairs]
                 with arithmetic(self.device, self.dtype):
-                    chosen, rejected = score_pairs(
-                        network, config.kind, [pairs[i] for i in rows], self.padding, self.shares_prompt
-                    )
+                    chosen, rejected = score_comparisons(network, config.kind, batch, self.padding, self.shares_prompt)
                 loss = bradley_terry_loss(chosen, rejected, weights[rows], margins[rows], config.centering)
                 if not torch.isfinite(loss):
                     raise FloatingPointError(f"the loss became {loss.item()} in step {step}; lower learning_rate")
@@ -183,7 +184,7 @@ class _Run:
                 optimizer.step()
                 schedule.step()
                 if step in check_at:
-                    held_out = preference_loss(np.subtract(*self.score(validation_pairs)), _weights(validation))
+                    held_out = preference_loss(np.subtract(*self.score(validation_groups)), _weights(validation))
                     since_best += 1
                     if held_out < best:
                         best, since_best = held_out, 0
@@ -197,33 +198,44 @@ class _Run:
         return step
 
     @torch.inference_mode()
-    def score(self, pairs: Sequence[SharedRow]) -> tuple[np.ndarray, np.ndarray]:
+    def score(self, groups: Sequence[Comparisons]) -> tuple[np.ndarray, np.ndarray]:
         """(n,) float32 scores of the chosen and of the rejected ones, in full precision."""
         self.network.eval()
-        both = np.zeros((2, len(pairs)), dtype=np.float32)
-        order = sorted(range(len(pairs)), key=lambda i: pairs[i].length)
-        for start in range(0, len(order), self.config.batch_size):
-            rows = order[start : start + self.config.batch_size]
-            scores = score_pairs(
-                self.network, self.config.kind, [pairs[i] for i in rows], self.padding, self.shares_prompt
-            )
-            both[:, rows] = torch.stack(scores).cpu().numpy()
+        both = np.zeros((2, sum(len(group.pairs) for group in groups)), dtype=np.float32)
+        by_length = sorted(groups, key=lambda group: group.row.length)
+        for batch in _fill(by_length, self.config.batch_size):
+            scores = score_comparisons(self.network, self.config.kind, batch, self.padding, self.shares_prompt)
+            both[:, [n for group in batch for n in group.pairs]] = torch.stack(scores).cpu().numpy()
         return both[0], both[1]
 
-    def _batches(self, lengths: Sequence[int], total: int, batches_sorted: int = 16) -> Iterator[list[int]]:
-        """`total` batches of pairs, each of similar lengths, in random order; every pair once an epoch."""
+    def _batches(
+        self, groups: Sequence[Comparisons], total: int, batches_sorted: int = 16
+    ) -> Iterator[list[Comparisons]]:
+        """`total` batches of about `batch_size` pairs, each of similar lengths, in random order."""
         size, made = self.config.batch_size, 0
         while True:
-            order = self.rng.permutation(len(lengths))
-            batches: list[list[int]] = []
-            for start in range(0, len(order), size * batches_sorted):
-                chunk = sorted(order[start : start + size * batches_sorted].tolist(), key=lambda i: lengths[i])
-                batches += [chunk[k : k + size] for k in range(0, len(chunk), size)]
+            shuffled = [groups[i] for i in self.rng.permutation(len(groups))]
+            batches: list[list[Comparisons]] = []
+            for chunk in _fill(shuffled, size * batches_sorted):
+                batches += _fill(sorted(chunk, key=lambda group: group.row.length), size)
             for k in self.rng.permutation(len(batches)):
                 if made == total:
                     return
                 made += 1
                 yield batches[k]
+
+
+def _fill(groups: Sequence[Comparisons], num_pairs: int) -> list[list[Comparisons]]:
+    """Groups in their order, in batches of at least `num_pairs` pairs, the last perhaps of fewer."""
+    batches: list[list[Comparisons]] = [[]]
+    found = 0
+    for group in groups:
+        if found >= num_pairs:
+            batches.append([])
+            found = 0
+        batches[-1].append(group)
+        found += len(group.pairs)
+    return batches
 
 
 def bradley_terry_loss(

@@ -1,0 +1,233 @@
+"""The embedded reward models: texts, judgements by simulated raters, and training, a task at a time.
+
+1. Texts that the policy and the checkpoints on its way wrote, and some of them cut or padded: what
+   an agent tries first when a reward can be fooled.
+2. A warm start without a judgement: a token reward model learns how surprised the base is by each
+   token. A causal network sees a token only after its trunk has stopped predicting it, so it gets
+   one more layer to compare the two.
+3. All pairs of a prompt's texts are judged by simulated raters, and the model is trained on them.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+
+from textgym.feedback.preferences import Preference
+from textgym.files import write_text
+from textgym.models.language_model import arithmetic, forbidden_tokens, load_language_model, trunk, turn_off_dropout
+from textgym.models.tokenizer import ChatTokenizer
+from textgym.rewards.network import quietly
+from textgym.rewards.train import RewardTrainConfig, train_reward_model
+from textgym.seeding import derive_seeds
+from textgym.types import Message, Transcript
+
+from .assets import IDS, WORLDS, AssetConfig, save_half
+from .packing import Packed, pack
+from .policy import log_distribution
+from .rollout import Rollout, play
+from .supervised import SupervisedConfig, encode_conversation, make_optimizers, set_learning_rates
+
+
+@dataclass(frozen=True)
+class JudgedPrompt:
+    """Texts written for one prompt, and their gold scores."""
+
+    transcripts: list[Transcript]
+    golds: list[float]
+
+
+def write_texts(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path) -> list[JudgedPrompt]:
+    """Six texts a prompt: two by the policy, the base, and the point between them; and two of them spoiled.
+
+    The policy that RL arrives at writes better than the one it starts from; a reward model that
+    had seen only the start's faults would have to guess there.
+    """
+    policy, base = load_language_model(work / "policy"), load_language_model(work / "base")
+    between = copy.deepcopy(policy)
+    with torch.no_grad():
+        for mine, other in zip(between.parameters(), base.parameters(), strict=True):
+            mine.lerp_(other, 0.5)
+    size = 50
+    found: dict[int, JudgedPrompt] = {}
+    env: Any = gym.make_vec(
+        IDS[world],
+        num_envs=size * 2,
+        tokenizer=tokenizer,
+        reward=0.0,
+        data_seed=config.data_seed,
+        autoreset_mode="Disabled",
+    )
+    task = env.unwrapped.task
+    for w, writer in enumerate((policy, between, base)):
+        for start in range(0, config.judged_prompts[WORLDS.index(world)], size):
+            index = range(800_000 + start, 800_000 + start + size)
+            said = play(
+                env,
+                writer,
+                tokenizer,
+                index,
+                derive_seeds(config.seed, size * 2, start, w),
+                samples_per_prompt=2,
+                forbidden=forbidden_tokens(writer, tokenizer),
+                generator=torch.Generator().manual_seed(config.seed + 1000 * w + start),
+            )
+            for row, i in enumerate(said.index.tolist()):
+                of_prompt = found.setdefault(i, JudgedPrompt([], []))
+                of_prompt.transcripts.append(_transcript(said, row, len(task[i].prompt)))
+                of_prompt.golds.append(float(said.gold[row]))
+    if not hasattr(task, "reply"):
+        _spoil(found, task, np.random.default_rng([config.seed, 3, WORLDS.index(world)]))
+    return list(found.values())
+
+
+def _transcript(said: Rollout, row: int, num_prompt_messages: int) -> Transcript:
+    messages = tuple(Message(m["role"], m["content"]) for m in said.messages[row])
+    return Transcript(messages, num_prompt_messages=num_prompt_messages)
+
+
+def _spoil(found: dict[int, JudgedPrompt], task: Any, rng: np.random.Generator) -> None:
+    """Adds to each prompt a text that stops early, and one that goes on too long (of one turn, both)."""
+    others = [t.responses[0] for p in found.values() for t in p.transcripts]
+    for i, of_prompt in found.items():
+        example = task[i]
+        for is_cut in (True, False):
+            words = of_prompt.transcripts[rng.integers(6)].responses[0].split()
+            if is_cut:
+                text = " ".join(words[: rng.integers(0, max(1, len(words)))])
+            else:
+                more = words if rng.random() < 0.5 else others[rng.integers(len(others))].split()
+                text = " ".join([*words, *more])
+            messages = (*example.prompt, Message("assistant", text))
+            of_prompt.transcripts.append(Transcript(messages, num_prompt_messages=len(example.prompt)))
+            judged = Transcript(messages, example.references, example.meta, None, len(example.prompt))
+            of_prompt.golds.append(float(task.judge(judged).score))
+
+
+def judge_texts(config: AssetConfig, world: str, texts: list[JudgedPrompt]) -> list[Preference]:
+    """Every pair of different texts of a prompt, judged by one simulated rater."""
+    rng = np.random.default_rng([config.seed, WORLDS.index(world)])
+    a, b, gold_a, gold_b = [], [], [], []
+    for of_prompt in texts:
+        different = {t.responses: k for k, t in enumerate(of_prompt.transcripts)}.values()
+        for i, j in itertools.combinations(sorted(different), 2):
+            a.append(of_prompt.transcripts[i])
+            b.append(of_prompt.transcripts[j])
+            gold_a.append(of_prompt.golds[i])
+            gold_b.append(of_prompt.golds[j])
+    return config.raters.prefer(a, b, gold_a, gold_b, rng, source=f"textgym {world}, simulated raters")
+
+
+def warm_start(
+    config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path, texts: list[JudgedPrompt], folder: Path
+) -> float:
+    """Saves a token reward model that says how surprised the base is by each token; no judgement is used.
+
+    The target is log π(token) minus its expectation, so that a free choice of words costs nothing.
+    Returns the share of the target's variance that it explains in the last tenth of the steps.
+    """
+    base = load_language_model(work / "base")
+    student = _deeper(work / "base", config)
+    by_prompt = [
+        [encode_conversation(tokenizer, _until_last_answer(t), t.num_prompt_messages) for t in p.transcripts]
+        for p in texts
+    ]
+    plan = SupervisedConfig(
+        num_steps=config.warm_steps[WORLDS.index(world)],
+        learning_rate=config.warm_learning_rate,
+        muon=True,
+        muon_learning_rate=config.warm_muon_learning_rate,
+        final_lr_fraction=0.05,
+    )
+    optimizers = make_optimizers(student, plan)
+    rng = np.random.default_rng([config.seed, 2])
+    explained = []
+    for step in range(plan.num_steps):
+        set_learning_rates(optimizers, step, plan)
+        chosen = rng.choice(len(by_prompt), config.warm_prompts, replace=False)
+        packed = pack([e for i in chosen for e in by_prompt[i]])
+        with arithmetic(torch.device("cpu"), torch.bfloat16):
+            target = _surprise(base, packed) / 4
+            hidden = trunk(student, packed.tokens, packed.position_ids, packed.mask)
+            found = student.score(hidden.reshape(-1, hidden.shape[-1])[packed.place]).squeeze(-1).float()
+        loss = torch.nn.functional.smooth_l1_loss(found, target)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(student.parameters(), plan.max_grad_norm)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        explained.append(1 - float((found.detach() - target).square().mean() / target.var()))
+    with quietly():
+        student.save_pretrained(folder)
+    tokenizer.hf.save_pretrained(folder)
+    tail = explained[-max(1, len(explained) // 10) :]
+    return sum(tail) / len(tail)
+
+
+def _deeper(base: Path, config: AssetConfig) -> Any:
+    """The base with an output a token, and with layers on top that change nothing yet."""
+    from transformers import AutoConfig, AutoModelForTokenClassification
+
+    shape: Any = AutoConfig.from_pretrained(base, num_labels=1)
+    shape.num_hidden_layers = config.reward_layers
+    with quietly(), torch.random.fork_rng():
+        torch.manual_seed(config.seed)  # new weights come from the global generator
+        student: Any = AutoModelForTokenClassification.from_pretrained(str(base), config=shape, dtype=torch.float32)
+    for layer in student.model.layers[config.num_layers :]:
+        torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
+        torch.nn.init.zeros_(layer.mlp.down_proj.weight)
+    turn_off_dropout(student)
+    return student
+
+
+@torch.no_grad()
+def _surprise(base: Any, packed: Packed) -> torch.Tensor:
+    """(N,) log π(token) - Σ π log π of the answers' tokens, within [-8, 3] nats."""
+    hidden = trunk(base, packed.tokens, packed.position_ids, packed.mask)
+    log_all = log_distribution(base, hidden.reshape(-1, hidden.shape[-1])[packed.source])
+    said = log_all.gather(1, packed.target[:, None]).squeeze(1)
+    return (said - (log_all.exp() * log_all).sum(1)).clamp(-8, 3)
+
+
+def _until_last_answer(transcript: Transcript) -> tuple[Message, ...]:
+    last = max(i for i, m in enumerate(transcript.messages) if m.role == "assistant")
+    return transcript.messages[: last + 1]
+
+
+def build_reward(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path, folder: Path) -> None:
+    """Trains one reward model and stores it in half precision, with its figures."""
+    from transformers import AutoModelForTokenClassification
+
+    texts = write_texts(config, world, tokenizer, work)
+    trained, warm = work / "rewards" / f".{world}-trained", work / "rewards" / f".{world}-warm"
+    explained = warm_start(config, world, tokenizer, work, texts, warm)
+    figures = train_reward_model(
+        judge_texts(config, world, texts),
+        warm,
+        tokenizer,
+        trained,
+        RewardTrainConfig(
+            epochs=config.reward_epochs,
+            batch_size=config.reward_batch_size,
+            learning_rate=config.reward_learning_rate,
+            dtype="bfloat16",
+            seed=config.seed,
+        ),
+        notes={"raters": config.raters.parameters()},
+    )
+    figures["surprise_explained"] = explained
+    save_half(AutoModelForTokenClassification.from_pretrained(trained, dtype=torch.float32), tokenizer, folder)
+    shutil.copy(trained / "README.md", folder / "README.md")
+    write_text(folder / "figures.json", json.dumps(figures, indent=2) + "\n")
+    shutil.rmtree(trained)
+    shutil.rmtree(warm)
+    print(world, json.dumps(figures), flush=True)
