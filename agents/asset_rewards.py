@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,12 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from textgym.feedback.preferences import Preference
+from textgym.feedback.preferences import Preference, split_by_prompt
+from textgym.feedback.raters import accuracy_ceiling
 from textgym.files import write_text
 from textgym.models.language_model import arithmetic, forbidden_tokens, load_language_model, trunk, turn_off_dropout
 from textgym.models.tokenizer import ChatTokenizer
+from textgym.rewards.learned import LearnedReward
 from textgym.rewards.network import quietly
 from textgym.rewards.train import RewardTrainConfig, train_reward_model
 from textgym.seeding import derive_seeds
@@ -38,16 +41,17 @@ from .rollout import Rollout, play
 from .supervised import SupervisedConfig, encode_conversation, make_optimizers, set_learning_rates
 
 
-@dataclass(frozen=True)
+@dataclass
 class JudgedPrompt:
-    """Texts written for one prompt, and their gold scores."""
+    """Texts written for one prompt, and their gold scores; the last `num_spoiled` nobody wrote like that."""
 
     transcripts: list[Transcript]
     golds: list[float]
+    num_spoiled: int = 0
 
 
 def write_texts(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path) -> list[JudgedPrompt]:
-    """Six texts a prompt: two by the policy, the base, and the point between them; and two of them spoiled.
+    """Texts by the policy, by the base, and by the point between them; and, of one turn, two of them spoiled.
 
     The policy that RL arrives at writes better than the one it starts from; a reward model that
     had seen only the start's faults would have to guess there.
@@ -59,16 +63,16 @@ def write_texts(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work:
             mine.lerp_(other, 0.5)
     size = 50
     found: dict[int, JudgedPrompt] = {}
-    env: Any = gym.make_vec(
-        IDS[world],
-        num_envs=size * 2,
-        tokenizer=tokenizer,
-        reward=0.0,
-        data_seed=config.data_seed,
-        autoreset_mode="Disabled",
-    )
-    task = env.unwrapped.task
-    for w, writer in enumerate((policy, between, base)):
+    for w, (writer, num_texts) in enumerate(zip((policy, between, base), config.texts_per_writer, strict=True)):
+        env: Any = gym.make_vec(
+            IDS[world],
+            num_envs=size * num_texts,
+            tokenizer=tokenizer,
+            reward=0.0,
+            data_seed=config.data_seed,
+            autoreset_mode="Disabled",
+        )
+        task = env.unwrapped.task
         for start in range(0, config.judged_prompts[WORLDS.index(world)], size):
             index = range(800_000 + start, 800_000 + start + size)
             said = play(
@@ -76,8 +80,8 @@ def write_texts(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work:
                 writer,
                 tokenizer,
                 index,
-                derive_seeds(config.seed, size * 2, start, w),
-                samples_per_prompt=2,
+                derive_seeds(config.seed, size * num_texts, start, w),
+                samples_per_prompt=num_texts,
                 forbidden=forbidden_tokens(writer, tokenizer),
                 generator=torch.Generator().manual_seed(config.seed + 1000 * w + start),
             )
@@ -101,7 +105,8 @@ def _spoil(found: dict[int, JudgedPrompt], task: Any, rng: np.random.Generator) 
     for i, of_prompt in found.items():
         example = task[i]
         for is_cut in (True, False):
-            words = of_prompt.transcripts[rng.integers(6)].responses[0].split()
+            written = len(of_prompt.transcripts) - of_prompt.num_spoiled
+            words = of_prompt.transcripts[rng.integers(written)].responses[0].split()
             if is_cut:
                 text = " ".join(words[: rng.integers(0, max(1, len(words)))])
             else:
@@ -111,6 +116,7 @@ def _spoil(found: dict[int, JudgedPrompt], task: Any, rng: np.random.Generator) 
             of_prompt.transcripts.append(Transcript(messages, num_prompt_messages=len(example.prompt)))
             judged = Transcript(messages, example.references, example.meta, None, len(example.prompt))
             of_prompt.golds.append(float(task.judge(judged).score))
+            of_prompt.num_spoiled += 1
 
 
 def judge_texts(config: AssetConfig, world: str, texts: list[JudgedPrompt]) -> list[Preference]:
@@ -203,28 +209,47 @@ def _until_last_answer(transcript: Transcript) -> tuple[Message, ...]:
     return transcript.messages[: last + 1]
 
 
+def _of_written_texts(
+    trained: Path, plan: RewardTrainConfig, preferences: list[Preference], texts: list[JudgedPrompt]
+) -> dict[str, float]:
+    """Accuracy on the test pairs of which neither text was spoiled, which are harder to tell apart."""
+    spoiled = {t.messages for p in texts for t in p.transcripts[len(p.transcripts) - p.num_spoiled :]}
+    test = split_by_prompt(preferences, [plan.validation_share, plan.test_share], seed=plan.seed)[1]
+    pairs = [p for p in test if not spoiled & {t.messages for t in p.transcripts}]
+    reward = LearnedReward(trained)
+    chosen, rejected = (reward.score([p.transcripts[side] for p in pairs]).values for side in (0, 1))
+    return {
+        "written_pairs": float(len(pairs)),
+        "written_accuracy": float((chosen > rejected).mean()),
+        "written_accuracy_ceiling": accuracy_ceiling(pairs) or math.nan,
+    }
+
+
 def build_reward(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path, folder: Path) -> None:
     """Trains one reward model and stores it in half precision, with its figures."""
     from transformers import AutoModelForTokenClassification
 
     texts = write_texts(config, world, tokenizer, work)
+    preferences = judge_texts(config, world, texts)
     trained, warm = work / "rewards" / f".{world}-trained", work / "rewards" / f".{world}-warm"
     explained = warm_start(config, world, tokenizer, work, texts, warm)
+    plan = RewardTrainConfig(
+        epochs=config.reward_epochs,
+        batch_size=config.reward_batch_size[WORLDS.index(world)],
+        learning_rate=config.reward_learning_rate,
+        dtype="bfloat16",
+        seed=config.seed,
+    )
     figures = train_reward_model(
-        judge_texts(config, world, texts),
+        preferences,
         warm,
         tokenizer,
         trained,
-        RewardTrainConfig(
-            epochs=config.reward_epochs,
-            batch_size=config.reward_batch_size,
-            learning_rate=config.reward_learning_rate,
-            dtype="bfloat16",
-            seed=config.seed,
-        ),
+        plan,
         notes={"raters": config.raters.parameters()},
     )
-    figures["surprise_explained"] = explained
+    figures |= _of_written_texts(trained, plan, preferences, texts)
+    figures |= {"surprise_explained": explained, "judgements": float(len(preferences))}
     save_half(AutoModelForTokenClassification.from_pretrained(trained, dtype=torch.float32), tokenizer, folder)
     shutil.copy(trained / "README.md", folder / "README.md")
     write_text(folder / "figures.json", json.dumps(figures, indent=2) + "\n")

@@ -85,15 +85,20 @@ class AssetConfig:
     mixture: tuple[float, float, float] = (0.4, 0.3, 0.3)  # of a batch, by world
     more_mixture: tuple[float, float, float] = (0.15, 0.4, 0.45)
     more_batch_size: int = 96
-    judged_prompts: tuple[int, int, int] = (2000, 2000, 1500)  # by world; each has several texts, all pairs judged
+    judged_prompts: tuple[int, int, int] = (5000, 6000, 2500)  # by world; few texts each: prompts are what it overfits
+    texts_per_writer: tuple[int, int, int] = (
+        2,
+        1,
+        1,
+    )  # policy, halfway, base; all pairs of a prompt's texts are judged
     reward_layers: int = 5  # one more than the base, to compare what came with what was expected
-    warm_steps: tuple[int, int, int] = (1000, 1000, 1000)  # by world: the reward model on likelihoods, no judgements
+    warm_steps: tuple[int, int, int] = (800, 800, 800)  # by world: the reward model on likelihoods, no judgements
     warm_prompts: int = 12  # a step, each with all its texts
     warm_learning_rate: float = 1.5e-3
     warm_muon_learning_rate: float = 5e-3
-    reward_epochs: float = 6.0
-    reward_batch_size: int = 240  # pairs
-    reward_learning_rate: float = 3e-4
+    reward_epochs: float = 3.0
+    reward_batch_size: tuple[int, int, int] = (160, 160, 64)  # pairs, by world
+    reward_learning_rate: float = 4e-4
     raters: SimulatedRaters = field(
         default_factory=lambda: SimulatedRaters(count=8, noise=0.1, length_bias=0.1, side_bias=0.2, lapse=0.02)
     )

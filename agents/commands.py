@@ -23,7 +23,6 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "ppo": Command("ppo", "PPOConfig", "train", "token-level PPO on any id, with any policy and reward"),
-    "evaluate": Command("evaluate", "EvaluateConfig", "main", "how good a policy is on held-out prompts"),
     "assets": Command("assets", "AssetConfig", "build", "build the embedded tokenizer, policy and reward models"),
 }
 

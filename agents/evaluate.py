@@ -1,7 +1,7 @@
 """How good is a policy on held-out prompts? Gold score, learned score, components, intervals.
 
-textgym train evaluate --policy runs/Summarize-v0-seed0/policy --env textgym/Summarize-v0
-python -m agents evaluate --temperature 0 --json       # the embedded policy, greedy; JSON last
+textgym evaluate runs/Summarize-v0-seed0                            a run, on the env it was trained on
+textgym evaluate embedded --env textgym/Translate-v0 --greedy --json    any policy; JSON last
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,43 +100,55 @@ def evaluate(
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """One policy on the held-out prompts of one env; the same seed means the same prompts and draws."""
+    """How a policy is asked; the same seed means the same prompts and draws.
 
-    policy: str = "embedded"  # a folder or hub name of a causal language model
-    env: str = "textgym/Summarize-v0"  # an id that `textgym list` shows
+    None is what the run was trained with, where a run is evaluated on its own env, else the default.
+    """
+
+    env: str | None = None  # an id that `textgym list` shows; None: the run's, else textgym/Summarize-v0
+    prompts: int = 512  # the first ones of the split, or all where there are fewer
+    split: str = "test"
+    greedy: bool = False  # the likeliest token every time; else sampled at `temperature`
+    temperature: float = 1.0
+    seed: int = 0
     tokenizer: str | None = None  # a folder or hub name; None: the policy's own
     end_of_turn: str | None = None  # the token that ends a turn; None: what the tokenizer says
-    reward: str | None = None  # None: the env's own learned reward model
-    data: str | None = None  # your own records (JSONL, CSV, Parquet, a dataset); None: the embedded world
-    split: str = "test"
-    data_seed: int = 0  # which universe of embedded examples
-    context_length: int | None = None  # tokens; None: the env's default
-    max_new_tokens: int | None = None  # tokens a turn; None: the env's default
-    num_prompts: int = 512  # the first ones of the split, or all where there are fewer
-    temperature: float = 1.0  # 0: greedy decoding
-    seed: int = 0
+    reward: str | None = None  # None: the run's, else the env's own learned reward model
+    data: str | None = None  # your own records, as in training; None: the run's, else the embedded world
+    data_seed: int | None = None  # which universe of embedded examples; None: the run's, else 0
+    context_length: int | None = None  # tokens; None: the run's, else the env's default
+    max_new_tokens: int | None = None  # tokens a turn; None: the run's, else the env's default
     device: str = "auto"
     json: bool = False  # end with one line of JSON: figures, settings, versions
 
     def check(self) -> None:
         """Raises ValueError for a value that cannot work, before anything is loaded."""
-        for name, least in (("num_prompts", 1), ("temperature", 0), ("seed", 0)):
+        for name, least in (("prompts", 1), ("temperature", 0), ("seed", 0)):
             if not least <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.greedy and self.temperature != 1.0:
+            raise ValueError(f"temperature must be left out with greedy, got {self.temperature}")
 
 
-def main(config: EvaluateConfig) -> None:
-    """Evaluates a policy and prints its figures; with `json` the last line is one JSON object."""
+def main(run_or_model: str, /, config: EvaluateConfig) -> None:
+    """How good is a policy on held-out prompts? Gold score, learned score, components, with 95% intervals.
+
+    Args:
+        run_or_model: the folder of a run, a folder or hub name of a causal language model, or "embedded".
+        config: what is asked of it.
+    """
     # Both build upon this module, so they are imported here.
     from .ppo import PPOConfig, load_policy_tokenizer, make_env
-    from .runs import choose_device, versions
+    from .runs import choose_device, to_json, versions
 
     config.check()
-    names = ("env", "policy", "reward", "data", "data_seed", "context_length", "max_new_tokens")
-    of_env = PPOConfig(**{name: getattr(config, name) for name in names})
-    tokenizer = load_policy_tokenizer(config.policy, config.tokenizer, config.end_of_turn)
+    policy, config = resolve_settings(run_or_model, config)
+    names = ("env", "reward", "data", "data_seed", "context_length", "max_new_tokens")
+    of_env = PPOConfig(policy=policy, **{name: getattr(config, name) for name in names})
+    tokenizer = load_policy_tokenizer(policy, config.tokenizer, config.end_of_turn)
     device = choose_device(config.device)
-    model = load_language_model(config.policy, device)
+    model = load_language_model(policy, device)
+    temperature = 0.0 if config.greedy else config.temperature
     made: list[Any] = []
 
     def make(n: int) -> Any:
@@ -143,21 +156,50 @@ def main(config: EvaluateConfig) -> None:
         require_fit(model, tokenizer, made[-1].unwrapped.context_length)
         return made[-1]
 
-    found = evaluate(
-        model, tokenizer, make, num_prompts=config.num_prompts, temperature=config.temperature, seed=config.seed
-    )
-    decoding = "greedy decoding" if config.temperature == 0 else f"temperature {config.temperature:g}"
-    _print_figures(found, f"{config.policy} on {found.num_prompts} {config.split} prompts of {config.env}, {decoding}")
+    found = evaluate(model, tokenizer, make, num_prompts=config.prompts, temperature=temperature, seed=config.seed)
+    decoding = "greedy decoding" if temperature == 0 else f"temperature {temperature:g}"
+    _print_figures(found, f"{policy} on {found.num_prompts} {config.split} prompts of {config.env}, {decoding}")
     if config.json:
         core = made[0].unwrapped
-        settings = asdict(config) | {
-            "num_prompts": found.num_prompts,
-            "context_length": core.context_length,
-            "max_new_tokens": core.max_new_tokens,
-            "device": str(device),
-        }
-        figures = {name: value if math.isfinite(value) else None for name, value in found.figures().items()}
-        print(json.dumps({"figures": figures, "settings": settings, "versions": versions()}))
+        settings = (
+            {"policy": policy}
+            | asdict(config)
+            | {
+                "prompts": found.num_prompts,
+                "temperature": temperature,
+                "context_length": core.context_length,
+                "max_new_tokens": core.max_new_tokens,
+                "device": str(device),
+            }
+        )
+        print(to_json({"figures": found.figures(), "settings": settings, "versions": versions()}))
+
+
+def resolve_settings(run_or_model: str, config: EvaluateConfig) -> tuple[str, EvaluateConfig]:
+    """The policy that is meant, and the settings with what a run says of itself filled in.
+
+    Raises:
+        ValueError: the folder of a run that has saved no policy.
+    """
+    trained = read_run(run_or_model)
+    policy = run_or_model if trained is None else str(Path(run_or_model).expanduser() / "policy")
+    if trained is not None and not Path(policy).is_dir():
+        raise ValueError(f"run {run_or_model!r} has saved no policy yet: let it end, or go on with --resume")
+    known: dict[str, Any] = {"env": "textgym/Summarize-v0", "data_seed": 0}
+    if trained is not None and config.env in (None, trained["env"]):
+        names = ("env", "end_of_turn", "reward", "data", "data_seed", "context_length", "max_new_tokens")
+        known = {name: trained[name] for name in names if name in trained}
+    left_out: dict[str, Any] = {name: value for name, value in known.items() if getattr(config, name) is None}
+    return policy, replace(config, **left_out)
+
+
+def read_run(folder: str) -> dict[str, Any] | None:
+    """The config of the run whose folder this is; None where it is none."""
+    path = Path(folder).expanduser() / "config.json"
+    if not path.is_file():
+        return None
+    written = json.loads(path.read_text(encoding="utf-8"))
+    return written.get("config") if "versions" in written else None
 
 
 def _print_figures(found: Evaluation, title: str) -> None:

@@ -31,6 +31,7 @@ import torch
 
 import textgym  # noqa: F401  (registers the ids)
 from textgym.models.language_model import arithmetic, forbidden_tokens, load_language_model, require_fit
+from textgym.models.places import find_model
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
 from textgym.seeding import derive_seeds
 
@@ -393,6 +394,8 @@ def make_env(config: PPOConfig, tokenizer: ChatTokenizer, split: str, num_envs: 
 
 def load_policy_tokenizer(policy: str, tokenizer: str | None, end_of_turn: str | None) -> ChatTokenizer:
     """The policy's own tokenizer unless another is named."""
+    if policy != "embedded":
+        find_model(policy, "policy")  # so that a policy that is not there is what the error names
     path = tokenizer or ("embedded" if policy == "embedded" else policy)
     return load_tokenizer({"path": path, "end_of_turn": end_of_turn} if end_of_turn else path)
 

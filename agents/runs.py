@@ -1,7 +1,7 @@
 """A run's folder: what was asked, what happened, where it stands.
 
 config.json      the resolved config, versions, the source's commit where there is one
-metrics.jsonl    a line an update; lines with "evaluation" on held-out prompts
+metrics.jsonl    a line an update; lines with "evaluation" on held-out prompts; null: not known of this task
 curve.png        learned score, gold score and KL over updates
 samples.md       the same held-out prompts answered before and after
 policy/          the trained policy and its tokenizer, as transformers saves them
@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import platform
 import shutil
@@ -26,6 +27,7 @@ from typing import Any
 import torch
 
 from textgym.files import new_folder, write_text
+from textgym.models.language_model import save_language_model
 
 from .evaluate import Evaluation
 from .report import draw_curve, show_samples, write_samples
@@ -66,6 +68,23 @@ def versions() -> dict[str, str]:
     return found
 
 
+def to_json(value: Any) -> str:
+    """One line of strict JSON: a number that is not finite (the gold score of own data) becomes null."""
+    return json.dumps(_finite_or_none(value), allow_nan=False)
+
+
+def _finite_or_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite_or_none(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite_or_none(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _null_to_nan(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: math.nan if value is None else value for key, value in record.items()}
+
+
 class Run:
     """Writes one run's folder, atomically file by file."""
 
@@ -87,11 +106,11 @@ class Run:
         )
         if updates_done and self.metrics_path.exists():
             kept = [row for row in self.rows() if row["update"] <= updates_done]
-            write_text(self.metrics_path, "".join(json.dumps(row) + "\n" for row in kept))
+            write_text(self.metrics_path, "".join(to_json(row) + "\n" for row in kept))
 
     def record(self, metrics: dict[str, Any]) -> None:
         with open(self.metrics_path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(metrics) + "\n")
+            file.write(to_json(metrics) + "\n")
 
     def record_evaluation(self, update: int, evaluation: Evaluation) -> None:
         self.record({"update": update, "evaluation": evaluation.figures()})
@@ -100,9 +119,9 @@ class Run:
         self.last = evaluation
 
     def rows(self) -> list[dict[str, Any]]:
-        """The metrics so far; a last line that a kill cut short is left out."""
+        """The metrics so far, null read as NaN; a last line that a kill cut short is left out."""
         lines = self.metrics_path.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        return [json.loads(line, object_hook=_null_to_nan) for line in lines if line.endswith("\n")]
 
     def save_checkpoint(self, trainer: Any) -> None:
         path = self.folder / "checkpoints" / f"update-{trainer.updates_done:06d}"
@@ -119,8 +138,7 @@ class Run:
 
     def save_policy(self, trainer: Any) -> None:
         with new_folder(self.folder / "policy") as folder:
-            trainer.policy.model.save_pretrained(folder)
-            trainer.tokenizer.hf.save_pretrained(folder)
+            save_language_model(trainer.policy.model, trainer.tokenizer, folder)
 
     @contextlib.contextmanager
     def progress(self, total: int, done: int) -> Iterator[Callable[[dict[str, Any]], None]]:

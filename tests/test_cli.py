@@ -9,6 +9,7 @@ import pytest
 
 from textgym import ENV_IDS
 from textgym.cli import main, run_safely
+from textgym.models import places
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -39,12 +40,18 @@ def test_doctor_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_wrong_commands_and_arguments_have_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ([], ["smaple"], ["train"], ["train", "pop"]):
+    for arguments in ([], ["smaple"], ["train"], ["train", "pop"], ["train", "evaluate"]):
         assert main(arguments) == 2
     told = capsys.readouterr()
     assert "no command 'smaple', there are ['list'" in told.err
     assert "no agent 'pop', there are ['ppo'" in told.err
-    for arguments in (["sample", "--evn", "x"], ["sample", "--n", "many"], ["train", "ppo", "--sede", "1"]):
+    for arguments in (
+        ["sample", "--evn", "x"],
+        ["sample", "--n", "many"],
+        ["train", "ppo", "--sede", "1"],
+        ["evaluate"],
+        ["evaluate", "embedded", "--promts", "3"],
+    ):
         with pytest.raises(SystemExit) as caught:
             main(arguments)
         assert caught.value.code == 2
@@ -56,6 +63,17 @@ def test_errors_are_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str])
         told = capsys.readouterr().err
         assert told.startswith("textgym: ValueError: ")
         assert told.count("\n") == 1
+
+
+def test_a_policy_that_is_not_there_is_one_line_at_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "is_reachable", lambda url: pytest.fail("a path is not looked for on the hub"))
+    nowhere = str(tmp_path / "nowhere")
+    for arguments in (["evaluate", nowhere], ["train", "ppo", "--policy", nowhere]):
+        assert main(arguments) == 1
+        told = capsys.readouterr().err
+        assert told == f"textgym: ValueError: policy={nowhere!r} is a path where no folder is\n"
 
 
 def test_ctrl_c_has_exit_code_130(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +88,15 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert main(["--version"]) == 0
     assert main(["train", "--help"]) == 0
-    assert "textgym train ppo" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "textgym train ppo" in printed
+    assert "textgym evaluate" in printed
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate", "--help"])
+    assert caught.value.code == 0
+    printed = capsys.readouterr().out
+    for option in ("RUN-OR-MODEL", "--env", "--prompts", "--greedy", "--json"):
+        assert option in printed
 
 
 def test_an_unknown_id_is_one_line_that_names_the_near_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from textgym.seeding import Draws
 from textgym.tasks.base import Conversation, Judged
 from textgym.tasks.dialogue import DialogueTask
 from textgym.tasks.dialogue.clerk import phrase, plan
-from textgym.tasks.dialogue.damage import damages, rebuild
+from textgym.tasks.dialogue.damage import MARGINS, damages, rebuild
 from textgym.tasks.dialogue.meaning import Item, Meaning, find_alternatives, find_obstacle, split_of
 from textgym.tasks.dialogue.play import play
 from textgym.tasks.dialogue.read import Understanding, read
@@ -496,20 +496,6 @@ def test_references_are_first_turns() -> None:
         assert 1 <= len(ex.references) <= 2
         for r in ex.references:
             assert TASK.judge(rebuild(ex, (r,))).score > TASK.judge(rebuild(ex, ("",))).score + 0.05
-
-
-# the margin that the reference play must keep over its damaged versions on at least 99% of the examples
-MARGINS = {
-    "empty": 0.3,
-    "copied prompt": 0.3,
-    "shuffled": 0.2,
-    "changed name": 0.3,
-    "changed number": 0.3,
-    "changed negation": 0.3,
-    "threefold": 0.3,
-    "keywords": 0.1,
-    "other reference": 0.2,
-}
 
 
 def test_damage_costs() -> None:

@@ -1,7 +1,11 @@
 """Language models: sampling agrees with a plain forward pass, packing with single rows, text never with control."""
 
+import socket
+
+import huggingface_hub
 import pytest
 import torch
+from tiny import tiny_hf_tokenizer, tiny_policy
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -15,8 +19,11 @@ from transformers import (
 
 from textgym.agents.packing import Episode, pack, to_rows
 from textgym.agents.policy import ActorCritic
+from textgym.models import places
 from textgym.models.generate import generate
-from textgym.models.language_model import load_language_model, require_fit, turn_off_dropout
+from textgym.models.language_model import load_language_model, require_fit, save_language_model, turn_off_dropout
+from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
+from textgym.rewards.network import load_network
 
 VOCABULARY = 60
 SMALL = {"vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
@@ -160,3 +167,53 @@ def test_dropout_is_off_in_every_mode():
     load_language_model(model)
     tokens = torch.tensor([[1, 2, 3]])
     assert torch.equal(model.train()(tokens).logits, model.eval()(tokens).logits)
+
+
+# -- where models lie -------------------------------------------------------------------------------
+
+
+def test_what_looks_like_a_path_never_goes_to_the_hub(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "is_reachable", lambda url: pytest.fail("the hub was asked"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "file").write_text("x")
+    for name in ("./nope", "../nope", "/nope", "~/no such folder", "a/b/c", "runs/nope", "nope/", tmp_path / "nope"):
+        with pytest.raises(ValueError, match=f"^policy={str(name)!r} is a path where no folder is$"):
+            load_language_model(name)
+        with pytest.raises(ValueError, match=f"^tokenizer={str(name)!r} is a path where no folder is$"):
+            load_tokenizer(name)
+        with pytest.raises(ValueError, match=f"^reward={str(name)!r} is a path where no folder is$"):
+            load_network(name, torch.float32)
+    with pytest.raises(ValueError, match="a file, a folder is needed"):
+        load_language_model("./file")
+    for name in ("gpt2", "org/model", "some-org/some.model-1"):
+        assert not places.looks_like_path(name)
+
+
+def test_a_hub_that_cannot_be_reached_is_said_at_once_in_one_line(monkeypatch):
+    asked = []
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(places, "is_reachable", lambda url: bool(asked.append(url)))
+    with pytest.raises(
+        ValueError, match=r"nobody/nothing.*no folder here and not in the cache.*cannot be reached"
+    ) as told:
+        load_language_model("nobody/nothing")
+    assert "\n" not in str(told.value)
+    assert len(asked) == 1
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda name, file: "/cache/config.json")
+    assert places.find_model("nobody/nothing", "policy") == ("nobody/nothing", {"local_files_only": True})
+    monkeypatch.setattr(places, "is_reachable", lambda url: True)
+    assert places.find_model("nobody/nothing", "policy") == ("nobody/nothing", {})
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        monkeypatch.undo()
+        assert not places.is_reachable(f"http://127.0.0.1:{closed.getsockname()[1]}")
+
+
+def test_a_saved_policy_remembers_its_end_of_turn_and_its_owner_stays_as_it_was(tmp_path):
+    tokenizer = ChatTokenizer(tiny_hf_tokenizer(), end_of_turn="<|system|>")
+    save_language_model(tiny_policy(), tokenizer, tmp_path)
+    assert load_tokenizer(tmp_path).end_of_turn == tokenizer.end_of_turn
+    assert ChatTokenizer(tokenizer.hf).end_of_turn == tokenizer.hf.eos_token_id != tokenizer.end_of_turn
+    loaded = load_language_model(tmp_path)
+    assert loaded.generation_config.eos_token_id == loaded.config.eos_token_id == tokenizer.end_of_turn

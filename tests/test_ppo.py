@@ -22,11 +22,13 @@ import numpy as np
 import pytest
 import torch
 from tiny import save_tiny_tokenizer, tiny_policy, tiny_reward, tiny_tokenizer
+from transformers import LogitsProcessorList
 
 from textgym.agents import ppo
 from textgym.agents.ppo import PPOConfig, Trainer
 from textgym.cli import main
-from textgym.types import Transcript
+from textgym.models.tokenizer import load_tokenizer
+from textgym.types import Message, Transcript
 
 EOT = tiny_tokenizer().end_of_turn
 USER_TURNS = ("And the next one?", "Once more, please.")
@@ -268,7 +270,9 @@ def arguments(config: PPOConfig, run: Path, **more: Any) -> list[str]:
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    """Every line, as strict JSON, which knows no NaN."""
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON")) for line in lines]
 
 
 def read_checkpoint(run: Path) -> dict[str, Any]:
@@ -365,29 +369,75 @@ def test_a_killed_run_resumes(config: PPOConfig, tmp_path: Path) -> None:
     assert updates == list(range(1, done + 3))
 
 
-def test_evaluate_prints_a_table_and_a_line_of_json(
-    config: PPOConfig, capsys: pytest.CaptureFixture[str], folder: Path
+def test_a_run_ends_turns_with_its_token_and_is_evaluated_as_it_was_trained(
+    config: PPOConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ["--policy", config.policy, "--data", str(config.data), "--reward", "chrf", "--num-prompts", "9"]
+    """The chat template says <|end|>; the run says <|user|>, and what it saves says so too."""
+    given = replace(config, end_of_turn="<|user|>", num_updates=1, run=str(tmp_path / "run"))
+    run = ppo.train(given)
+    assert [row["gold"] for row in read_metrics(run) if "evaluation" not in row] == [None]  # unknown, and valid JSON
+    assert (run / "curve.png").stat().st_size > 1000
+
+    from transformers import AutoModelForCausalLM
+
+    token = tiny_tokenizer().hf.convert_tokens_to_ids("<|user|>")
+    assert token != EOT
+    tokenizer = load_tokenizer(str(run / "policy"))
+    assert tokenizer.end_of_turn == token
+    assert load_tokenizer({"path": str(run / "policy"), "end_of_turn": "<|end|>"}).end_of_turn == EOT
+    assert tokenizer.prompt_ids([Message("user", "x")]) == tiny_tokenizer().prompt_ids([Message("user", "x")])
+    model = AutoModelForCausalLM.from_pretrained(run / "policy")
+    assert model.config.eos_token_id == model.generation_config.eos_token_id == token
+
+    def says_one_letter_and_ends(ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        wanted = 70 if ids.shape[1] == 3 else token
+        return torch.full_like(scores, -torch.inf).index_fill_(1, torch.tensor([wanted]), 0.0)
+
+    said = model.generate(
+        torch.tensor([[60, 61, 62]]), max_new_tokens=9, logits_processor=LogitsProcessorList([says_one_letter_and_ends])
+    )
+    assert said[0, 3:].tolist() == [70, token]
+
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--prompts", "3", "--json"]) == 0
+    settings = json.loads(capsys.readouterr().out.splitlines()[-1])["settings"]
+    assert settings["policy"] == str(run / "policy")
+    for name in ("env", "data", "reward", "context_length", "max_new_tokens", "end_of_turn"):
+        assert settings[name] == getattr(given, name), name
+    other = ["--env", "textgym/Translate-v0", "--prompts", "2", "--reward", "constant:1", "--json"]
+    assert main(["evaluate", str(run), *other]) == 0  # another env has its own data and sizes, not the run's
+    settings = json.loads(capsys.readouterr().out.splitlines()[-1])["settings"]
+    assert settings["data"] is None
+    assert settings["context_length"] != given.context_length
+    (tmp_path / "stopped").mkdir()
+    (tmp_path / "stopped" / "config.json").write_text((run / "config.json").read_text())
+    assert main(["evaluate", str(tmp_path / "stopped")]) == 1
+    assert "has saved no policy yet" in capsys.readouterr().err
+
+
+def test_evaluate_prints_a_table_and_a_line_of_json(config: PPOConfig, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [config.policy, "--data", str(config.data), "--reward", "chrf", "--prompts", "9"]
     given += ["--context-length", "96", "--max-new-tokens", "8", "--device", "cpu", "--json"]
     lines = []
-    for _ in range(2):
-        assert main(["train", "evaluate", *given]) == 0
+    for more in ([], [], ["--greedy"]):
+        assert main(["evaluate", *given, *more]) == 0
         printed = capsys.readouterr().out
         assert "score" in printed
         lines.append(printed.splitlines()[-1])
     assert lines[0] == lines[1]
     found = json.loads(lines[0], parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert set(found) == {"figures", "settings", "versions"}
-    assert found["settings"]["num_prompts"] == 9
-    assert found["settings"]["temperature"] == 1.0
+    assert found["settings"]["policy"] == config.policy
+    assert found["settings"]["env"] == "textgym/Summarize-v0"
+    assert found["settings"]["prompts"] == 9
+    assert [json.loads(line)["settings"]["temperature"] for line in lines] == [1.0, 1.0, 0.0]
     assert found["figures"]["gold"] is None
     assert 0 < found["figures"]["tokens"] <= 8
     assert found["figures"]["score_ci95"] >= 0
     assert "torch" in found["versions"]
-    for wrong in (["--num-prompts", "0"], ["--temperature", "-1"]):
-        assert main(["train", "evaluate", *given, *wrong]) == 1
-        assert wrong[0].strip("-").replace("-", "_") in capsys.readouterr().err
+    for wrong in (["--prompts", "0"], ["--temperature", "-1"], ["--temperature", "0.5", "--greedy"]):
+        assert main(["evaluate", *given, *wrong]) == 1
+        assert wrong[0].strip("-") in capsys.readouterr().err
 
 
 # -- bad input --------------------------------------------------------------------------------------

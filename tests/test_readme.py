@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import inspect
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -25,20 +28,46 @@ def test_python_blocks_run(code: str, monkeypatch: pytest.MonkeyPatch, capsys: p
     assert capsys.readouterr().out.strip()  # each shows something
 
 
-def test_options_in_shell_blocks_exist() -> None:
-    from textgym.agents.ppo import PPOConfig
+def commands() -> list[list[str]]:
+    """Every command of the shell blocks, "# or:" ones included, and of the running text, in words."""
+    shell = "\n".join(code for language, code in BLOCKS if language == "sh").replace("\\\n", " ")
+    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    lines = re.split(r"\n|&&|# or:", shell) + re.findall(r"`([^`]+)`", prose)
+    split = [shlex.split(line, comments=True) for line in lines if line.count("'") % 2 == 0]
+    bare = [[w.removeprefix(".venv/bin/") for w in words if not re.match(r"[A-Z_]+=", w)] for words in split]
+    return [words for words in bare if len(words) > 1 and words[0] in ("textgym", "python", "python3")]
 
-    known = {"--" + f.name.replace("_", "-") for f in dataclasses.fields(PPOConfig)}
-    commands = [
-        line
-        for language, code in BLOCKS
-        if language == "sh"
-        for line in code.replace("\\\n", " ").splitlines()
-        if "textgym train ppo" in line
-    ]
-    assert len(commands) >= 3
-    for command in commands:
-        assert set(re.findall(r"--[a-z-]+", command)) <= known, command
+
+def options_of(words: list[str]) -> set[str]:
+    """The options that a command has; fails where there is no such command."""
+    from textgym import cli
+    from textgym.agents import commands as agents
+    from textgym.agents.evaluate import EvaluateConfig
+
+    def fields(config: type) -> set[str]:
+        return {"--" + f.name.replace("_", "-") for f in dataclasses.fields(config)} | {"--help"}
+
+    if words[0] != "textgym" and words[1].endswith(".py"):
+        return {"--help", *re.findall(r'"(--[a-z-]+)"', (ROOT / words[1]).read_text(encoding="utf-8"))}
+    if words[0] != "textgym" and words[:3] != [words[0], "-m", "agents"]:
+        return set(words)  # Python's own, and other people's
+    words = ["textgym", "train", *words[3:]] if words[1] == "-m" else words
+    if words[1] == "train":
+        command = agents.COMMANDS[words[2]]
+        return fields(getattr(importlib.import_module(f"textgym.agents.{command.module}"), command.config))
+    if words[1] == "evaluate":
+        return fields(EvaluateConfig)
+    function = {"list": cli.list_ids, "sample": cli.sample, "doctor": cli.doctor}[words[1]]
+    return {"--" + name.replace("_", "-") for name in inspect.signature(function).parameters} | {"--help"}
+
+
+def test_every_command_exists_with_its_options() -> None:
+    found = commands()
+    named = {" ".join(words[:2]) for words in found}
+    assert {"textgym train", "textgym evaluate", "textgym list", "textgym doctor"} <= named
+    assert {f"python benchmarks/{name}.py" for name in ("learning", "freeform", "env_steps", "startup")} <= named
+    for words in found:
+        assert {w for w in words if w.startswith("--")} <= options_of(words), " ".join(words)
 
 
 def test_make_targets_and_linked_files_exist() -> None:

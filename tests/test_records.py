@@ -377,6 +377,23 @@ def test_a_replayed_record_plays_as_a_conversation(tmp_path: Path) -> None:
         gym.make("textgym/Dialogue-v0", data=[chat], tokenizer=given["tokenizer"])
 
 
+def test_a_metric_compares_each_turn_of_a_replay_with_the_record_at_that_turn(tmp_path: Path) -> None:
+    given = {"reward": "rougeL", "action": "response", "tokenizer": save_tiny_tokenizer(tmp_path / "t")}
+    turns = (("user", "u1"), ("assistant", "one a"), ("user", "u2"), ("assistant", "two b"), ("user", "u3"))
+    env = gym.make("textgym/Dialogue-v0", data={"path": [chat_of(*turns)], "user": "replay"}, **given)
+    # The record ends with its user: the third turn is answered and compared with nothing.
+    for said, expected in (
+        (("one a", "two b", "anything"), 1.0),
+        (("two b", "one a", "one a"), 0.0),
+        (("x y", "two b", ""), 0.5),
+        (("one a", "x y", "one a"), 0.5),
+        (("one x", "two b", "x"), 0.75),
+    ):
+        env.reset(seed=0)
+        rewards = [env.step(text)[1] for text in said]
+        assert rewards == pytest.approx([0, 0, expected]), said
+
+
 def test_the_examples_of_the_readme_load() -> None:
     news = {"path": EXAMPLES / "own_news.jsonl", "columns": {"prompt": "story", "reference": "short"}}
     for name, data in (

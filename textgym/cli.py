@@ -3,6 +3,7 @@
     textgym list                                       the ids and their defaults
     textgym sample --env textgym/Translate-v0 --n 3    what an episode starts with, and right answers
     textgym train ppo --env textgym/Summarize-v0       an agent; `textgym train` names them
+    textgym evaluate runs/Summarize-v0-seed0           a run's or any other policy on held-out prompts
     textgym doctor                                     versions, cores, speed, what is missing
 
 Exit codes: 0 well, 1 an error (said in one line; TEXTGYM_TRACEBACK=1 shows where), 2 wrong arguments, 130 Ctrl-C.
@@ -58,18 +59,24 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     if name == "train":
         return train(rest)
+    if name == "evaluate":
+        return evaluate(rest)
     if name not in commands:
-        print(f"textgym: no command {name!r}, there are {[*commands, 'train']}", file=sys.stderr)
+        print(f"textgym: no command {name!r}, there are {[*commands, 'train', 'evaluate']}", file=sys.stderr)
         return 2
     if not rest:  # the defaults need no parser
         commands[name]()
         return 0
+    _load_tyro().cli(commands[name], args=rest, prog=f"textgym {name}")
+    return 0
+
+
+def _load_tyro() -> Any:
     try:
         import tyro
     except ImportError as error:
         raise ImportError("the command line needs tyro: pip install 'textgym[train]'") from error
-    tyro.cli(commands[name], args=rest, prog=f"textgym {name}")
-    return 0
+    return tyro
 
 
 def train(arguments: list[str], prog: str = "textgym train") -> int:
@@ -83,6 +90,16 @@ def train(arguments: list[str], prog: str = "textgym train") -> int:
         print(f"{prog}: no agent {arguments[0]!r}, there are {list(commands.COMMANDS)}", file=sys.stderr)
         return 2
     commands.run(arguments[0], arguments[1:], prog)
+    return 0
+
+
+def evaluate(arguments: list[str]) -> int:
+    """How good a policy is: the folder of a run or a model, then options."""
+    tyro = _load_tyro()
+    from textgym.agents.evaluate import main as run_evaluation
+
+    shown = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName)
+    tyro.cli(run_evaluation, args=arguments, prog="textgym evaluate", config=shown)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Loading a causal language model, and running its trunk and its head apart.
+"""Loading and saving a causal language model, and running its trunk and its head apart.
 
 Rollouts and losses need logits at a few positions only, so the trunk (hidden states) and the
 head (logits) are two calls here. Works with what loads as `AutoModelForCausalLM` and keeps
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from textgym.models.places import find_model, in_one_line
 from textgym.models.tokenizer import ChatTokenizer
 
 EMBEDDED_POLICY = Path(__file__).parent.parent / "assets" / "policy"
@@ -44,11 +45,13 @@ def load_language_model(
     if isinstance(spec, str | Path):
         from transformers import AutoModelForCausalLM
 
-        path = EMBEDDED_POLICY if str(spec) == "embedded" else spec
+        place = find_model(EMBEDDED_POLICY if str(spec) == "embedded" else spec, "policy")
         try:
-            model = AutoModelForCausalLM.from_pretrained(str(path), dtype=dtype)
+            model = AutoModelForCausalLM.from_pretrained(place.name, dtype=dtype, **place.options)
         except (OSError, ValueError, KeyError) as error:
-            raise ValueError(f"policy={str(spec)!r} could not be loaded as a causal language model: {error}") from error
+            raise ValueError(
+                f"policy={str(spec)!r} could not be loaded as a causal language model: {in_one_line(error)}"
+            ) from error
     elif hasattr(spec, "get_output_embeddings"):
         model = spec.to(dtype)
     else:
@@ -56,6 +59,20 @@ def load_language_model(
     turn_off_dropout(model)
     placed: Any = model
     return placed.to(device).eval()
+
+
+def save_language_model(model: Any, tokenizer: ChatTokenizer, folder: str | Path) -> None:
+    """Writes a policy and its tokenizer as `from_pretrained` reads them, with the token that ends its turns.
+
+    `model.generate` of what is loaded stops at that token, and `load_tokenizer` finds it again, whatever
+    the checkpoint that the policy came from calls its end.
+    """
+    for config in (model.config.get_text_config(), getattr(model, "generation_config", None)):
+        if config is not None:
+            config.eos_token_id = tokenizer.end_of_turn
+            config.pad_token_id = tokenizer.pad if config.pad_token_id is None else config.pad_token_id
+    model.save_pretrained(folder)
+    tokenizer.save(folder)
 
 
 def turn_off_dropout(model: torch.nn.Module) -> None:

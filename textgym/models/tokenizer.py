@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from textgym.models.places import find_model, in_one_line
 from textgym.types import Message
 
 EMBEDDED = Path(__file__).parent.parent / "assets" / "tokenizer"
@@ -28,6 +29,7 @@ PLAIN_TEMPLATE = (
     "{{ bos }}{% for m in messages %}{{ m['content'] }}"
     "{% if m['role'] == 'assistant' %}{{ end_of_turn }}{% endif %}{{ '\\n' }}{% endfor %}"
 )
+SAVED_END_OF_TURN = "textgym_end_of_turn"  # the key of a tokenizer_config.json that `ChatTokenizer.save` writes
 _SPEC_KEYS = ("path", "end_of_turn", "chat_template")
 
 
@@ -36,8 +38,9 @@ class ChatTokenizer:
 
     Args:
         tokenizer: a fast (Rust-backed) `transformers` tokenizer.
-        end_of_turn: the control token that ends the assistant's turn, as text. Default: what the
-            chat template writes after an assistant's message, else the tokenizer's eos token.
+        end_of_turn: the control token that ends the assistant's turn, as text. Default: what `save`
+            noted, else what the chat template writes after an assistant's message, else the
+            tokenizer's eos token.
         chat_template: a Jinja template that replaces the tokenizer's own.
 
     Raises:
@@ -134,9 +137,19 @@ class ChatTokenizer:
         self.continuation_ids(messages[: len(roles) + 2], len(roles) + 1)
         self.continuation_ids(messages, len(roles) + 3)
 
+    def save(self, folder: str | Path) -> None:
+        """Writes the tokenizer as transformers does, and the token that ends turns beside it."""
+        before = self.hf.init_kwargs
+        self.hf.init_kwargs = {**before, SAVED_END_OF_TURN: self._eot_text}
+        try:
+            self.hf.save_pretrained(folder)
+        finally:
+            self.hf.init_kwargs = before
+
     # -- inside -------------------------------------------------------------------------------
 
     def _find_end_of_turn(self, given: str | None) -> int:
+        given = self.hf.init_kwargs.get(SAVED_END_OF_TURN) if given is None else given
         if given is not None:
             i = self.hf.convert_tokens_to_ids(given)
             if i is None or i == self.hf.unk_token_id:
@@ -250,11 +263,11 @@ def load_tokenizer(spec: Any = "embedded") -> ChatTokenizer:
         raise TypeError(f"tokenizer must be a name, a folder, a dict or a tokenizer, got {type(spec).__name__}")
     from transformers import AutoTokenizer
 
-    path = EMBEDDED if str(spec) == "embedded" else spec
+    place = find_model(EMBEDDED if str(spec) == "embedded" else spec, "tokenizer")
     try:
-        hf = AutoTokenizer.from_pretrained(str(path))
+        hf = AutoTokenizer.from_pretrained(place.name, **place.options)
     except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"tokenizer={str(spec)!r} could not be loaded: {error}") from error
+        raise ValueError(f"tokenizer={str(spec)!r} could not be loaded: {in_one_line(error)}") from error
     return ChatTokenizer(hf, **options)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from textgym.models.places import find_model
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
 from textgym.rewards.base import require_responses
 from textgym.types import Message, SpanRewards, Transcript
@@ -172,4 +173,5 @@ def _closing_ids(tokenizer: ChatTokenizer) -> list[int]:
 def _load_hf(path: Any) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(str(path))
+    place = find_model(path, "tokenizer")
+    return AutoTokenizer.from_pretrained(place.name, **place.options)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from textgym.models.places import find_model, in_one_line
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.encoding import EncodedConversation
 from textgym.rewards.network import Kind, outputs, pad, padding_id, quietly
@@ -30,11 +31,13 @@ def load_trunk(path: str | Path, kind: Kind, tokenizer: ChatTokenizer, seed: int
     from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
     auto = AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
+    place = find_model(path, "model")
+    loading: dict[str, Any] = {"num_labels": 1, "dtype": torch.float32, "output_loading_info": True, **place.options}
     try:
         with torch.random.fork_rng(), quietly():
-            model, info = auto.from_pretrained(str(path), num_labels=1, dtype=torch.float32, output_loading_info=True)
+            model, info = auto.from_pretrained(place.name, **loading)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ValueError(f"model={str(path)!r} could not be loaded with a reward head: {error}") from error
+        raise ValueError(f"model={str(path)!r} could not be loaded with a reward head: {in_one_line(error)}") from error
     trunk = {name for name in info["missing_keys"] if name.startswith(model.base_model_prefix + ".")}
     if trunk:
         raise ValueError(f"model={str(path)!r} lacks weights of its trunk: {sorted(trunk)[:4]}")

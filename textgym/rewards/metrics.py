@@ -3,7 +3,8 @@
 The arithmetic is that of rouge-score and sacrebleu. One thing is changed: rouge-score's default
 tokenizer throws away every letter outside a-z (it reads "für" as "f", "r"); ours keeps the letters
 of all scripts and agrees with it on plain ASCII text. Scored is the last response against each
-reference, and the best counts.
+reference, and the best counts; of a replayed conversation, each response against the answer that
+the record has at that turn.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from textgym.tasks.records import Recorded
 from textgym.types import Transcript
 
 METRICS = ("rouge1", "rouge2", "rougeL", "bleu", "chrf")
@@ -21,6 +23,10 @@ METRICS = ("rouge1", "rouge2", "rougeL", "bleu", "chrf")
 
 class MetricReward:
     """The similarity of the response and the best of its references.
+
+    Where the user is replayed from a record (`data={"user": "replay"}`), every turn of the policy has a
+    reference of its own, the record's answer at that turn: the score is the mean over the policy's turns
+    that have one. A record that ends with its user has none for the last turn, which does not count.
 
     Args:
         name: "rouge1", "rouge2", "rougeL" (F1, no stemming), "bleu" (sentence BLEU with effective order),
@@ -42,7 +48,11 @@ class MetricReward:
                     f"reward {self.name!r} compares with references and transcript {i} has none: name the column that "
                     'holds them with data={"path": ..., "columns": {"reference": "<column>"}}'
                 )
-            values[i] = max(self._similarity(transcript.response, r) for r in transcript.references)
+            if isinstance(transcript.meta, Recorded):
+                turns = zip(transcript.responses or ("",), transcript.meta.answers, strict=False)
+                values[i] = np.mean([self._similarity(said, recorded) for said, recorded in turns])
+            else:
+                values[i] = max(self._similarity(transcript.response, r) for r in transcript.references)
         return values
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from textgym.models.places import find_model, in_one_line
 from textgym.rewards.encoding import EncodedConversation
 
 Kind = Literal["token", "sequence"]
@@ -70,15 +71,16 @@ def load_network(path: str | Path, dtype: torch.dtype) -> tuple[Any, Kind]:
     """
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
+    place = find_model(path, "reward")
     try:
-        architectures = AutoConfig.from_pretrained(str(path)).architectures or []
+        architectures = AutoConfig.from_pretrained(place.name, **place.options).architectures or []
         kind = kind_of(architectures, f"reward model {str(path)!r}")
         auto = AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
         # transformers 5 would otherwise take the checkpoint's own dtype
         with quietly():
-            model, info = auto.from_pretrained(str(path), dtype=dtype, output_loading_info=True)
+            model, info = auto.from_pretrained(place.name, dtype=dtype, output_loading_info=True, **place.options)
     except (OSError, KeyError, RuntimeError) as error:
-        raise ValueError(f"reward model {str(path)!r} could not be loaded: {error}") from error
+        raise ValueError(f"reward model {str(path)!r} could not be loaded: {in_one_line(error)}") from error
     missing = sorted(info["missing_keys"])
     if missing:
         raise ValueError(

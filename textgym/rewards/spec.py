@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from textgym.models.places import looks_like_path
 from textgym.rewards.combine import Ensemble, WeightedSum
 from textgym.rewards.metrics import METRICS, MetricReward
 from textgym.rewards.remote import RemoteReward
@@ -95,7 +96,7 @@ class _Loader:
         if spec.startswith(("http://", "https://")):
             return RemoteReward(spec)
         is_hub_name = re.fullmatch(r"[\w.-]+/[\w.-]+", spec) is not None
-        if Path(spec).is_dir() or is_hub_name:
+        if is_hub_name or Path(spec).is_dir() or ("://" not in spec and looks_like_path(spec)):
             return self.learned(path=spec)
         close = difflib.get_close_matches(spec, ["learned", "gold", *METRICS], n=1, cutoff=0.5)
         hint = f" (did you mean {close[0]!r}?)" if close else ""

@@ -57,6 +57,7 @@ class Recorded:
     """`Example.meta` of a replayed conversation."""
 
     user_turns: tuple[str, ...]  # what the user said after the policy's first turn, second turn, …
+    answers: tuple[str, ...] = ()  # what the assistant said at its first turn, second turn, …
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class RowReader:
             first_user = next(i for i, m in enumerate(messages) if m.role == "user")
             answers = [i for i in spoken if i > first_user]
             cut = answers[0] if answers else len(messages)
-            meta = Recorded(tuple(m.content for m in messages[cut:] if m.role == "user"))
+            said = {role: tuple(m.content for m in messages[cut:] if m.role == role) for role in ("user", "assistant")}
+            meta = Recorded(said["user"], said["assistant"])
         else:
             answers = spoken[-1:]
             cut = answers[0] if answers else len(messages)

@@ -20,6 +20,19 @@ from textgym.types import Example, Message, Transcript
 
 Damage = Callable[[str, Example, Draws], str | None]  # None: there is nothing of that kind to spoil
 
+# How much lower than the reference play a damaged one must score, on at least 99% of examples.
+MARGINS: dict[str, float] = {
+    "empty": 0.3,
+    "copied prompt": 0.3,
+    "shuffled": 0.2,
+    "changed name": 0.3,
+    "changed number": 0.3,
+    "changed negation": 0.3,
+    "threefold": 0.3,
+    "keywords": 0.1,
+    "other reference": 0.2,
+}
+
 NUMBER = re.compile(r"\b(\d{1,2}):(\d{2})\b|\b(\d+)\b|\b(" + "|".join(SMALL[2:13]) + r")\b")
 NEGATIONS = (
     (" is booked", " is not booked"),

@@ -97,7 +97,7 @@ _FINE_PAIRS = frozenset(
     per cent | the one | the other | the same | the many | no more | the more | the most | no other
     his many | the two | the three | the first | of what | all of | as if | even if | in to | no such
     no longer | no less | his other | their other | the several | its many | no . | no , | no ; | for . | for :
-    before . | after . | for in | left was | not had | every other | our other | the such | my other
+    before . | after . | for in | left was | not had | every other | our other | the such | not do | not have | my other
     your other | go by
     """.splitlines()
     for pair in line.split("|")
@@ -176,7 +176,12 @@ def measure_fluency(raws: list[str], lows: list[str], classes: list[int], num_wo
             continue
         raw = raws[i]
         weight = BAD[previous][kind]
-        if weight and f"{previous_low} {low}" not in _FINE_PAIRS and not _is_date(previous, kind, classes, i):
+        if (
+            weight
+            and f"{previous_low} {low}" not in _FINE_PAIRS
+            and not _is_date(previous, kind, classes, i)
+            and not _is_terse(previous, kind, classes, i)
+        ):
             bad += weight
         if kind in FUNCTION_CLASSES:
             small += 1
@@ -218,6 +223,17 @@ def _is_date(previous: int, kind: int, classes: list[int], i: int) -> bool:
     if previous == NUM and i >= 2 and classes[i - 2] == MONTH:
         return True
     return kind == NUM and (previous == MONTH or (i + 1 < len(classes) and classes[i + 1] == MONTH))
+
+
+def _is_terse(previous: int, kind: int, classes: list[int], i: int) -> bool:
+    """ "On Tuesday 120 nurses", "In Selby Tom Bauer", "20 Selby cleaners", "drew 80 on Friday"."""
+    if previous in (DAY, TOWN):
+        return i >= 2 and classes[i - 2] == INON and kind in (NUM, FIRST, LAST)
+    if previous == NUM and kind == TOWN:
+        return i + 1 < len(classes) and classes[i + 1] == OPEN
+    if previous == NUM and kind == INON:
+        return i >= 2 and classes[i - 2] in (PAST, OPEN, ED)
+    return previous == OPEN and kind == TOWN and i + 1 < len(classes) and classes[i + 1] == OPEN
 
 
 def _judge_article(article: str, word: str) -> float:

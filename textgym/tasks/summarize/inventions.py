@@ -15,6 +15,18 @@ from textgym.tasks.summarize.reading import Reading
 INVENTED = 0.8  # fault of a clause made up beside a reason and a result that are told
 PERHAPS = 0.15  # of one that may be the reason or result in other words
 
+STRIKING = 0.6  # of a word that never stands for something else: "ended in fire"
+# What people make up: each is news wherever it stands, unless the prompt or the kind's own words have it.
+_STRIKING_WORDS = """fire fires blaze explosion exploded burned burnt arrest arrested police ambulance hospital
+    hospitalised hospitalized killed died death dead murder injured wounded protest protested protesters riot
+    prison jail jailed fined fine sued lawsuit mayor minister president celebrity actor singer television
+    film documentary record medal trophy fireworks champagne cake divorce divorced married wedding pregnant baby
+    twins bankrupt bankruptcy fraud scandal bribe bribery corruption theft stolen thief robbery vandals vandalised
+    flood flooded storm earthquake lightning collapsed collapse helicopter drunk alcohol drugs poisoned hero heroic
+    award awarded honoured sponsor sponsored lottery million millions inheritance heir ghost bomb
+   weapon knife suicide cancer virus epidemic drowned evacuated resigned fired sacked promoted broken
+    brass band orchestra choir parade speech ribbon applause ovation proposal engaged"""
+_STRIKING = frozenset(_STRIKING_WORDS.split())
 # "as" may stand inside a clause: "elected her as its president"
 _BREAKS = (CLAUSE_BREAKS - {"as"}) | frozenset(
     (",", ";", ":", ".", "!", "?", "(", ")", "–", "—", "with", "having", "despite")
@@ -55,6 +67,7 @@ def measure_inventions(
     own = lexicon.own_stems[event.reason] | lexicon.own_stems[event.result]
     thing_at = reading.places.get("thing", -1)
     faults = 0.0
+    striking = 0
     text = ""
     for start, end in sentences:
         if not any(start <= at < end for at in told):
@@ -80,4 +93,5 @@ def measure_inventions(
                     old += 1
                 else:
                     new += 1
-    return min(1.0, faults)
+                    striking += low in _STRIKING and not lexicon.hits(low)
+    return min(1.0, max(faults, STRIKING if striking else 0.0))

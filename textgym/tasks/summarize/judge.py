@@ -23,6 +23,8 @@ _MAX_CHARS = 4000
 # A text of more words than this, with a larger share of them copied, loses brevity.
 COPY_WORDS = 22
 COPY_SHARE = 0.8
+# Of the coverage, where there is a word limit and the event itself is not told ("did something").
+UNTOLD = 0.5
 # A full stop after these ends no sentence.
 _ABBREVIATION = re.compile(r"\b(Mr|Mrs|Ms|Dr|St|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.(?= )")
 
@@ -35,7 +37,7 @@ def judge_text(text: str, event: Event, prompt: str) -> Judgement:
     classes = list(map(classify, raws, lows))
     num_words = sum(1 for raw in raws if raw[0].isalnum())
     reading = Reading()
-    told_at = read_facts(reading, event, lows, classes)
+    told_at = read_facts(reading, event, lows, classes, prompt)
     read_names(reading, event, raws, lows, classes, prompt)
     read_numbers(reading, event, raws, lows, classes)
     sentences = _split_sentences(raws, classes)
@@ -93,7 +95,9 @@ def _measure_coverage(reading: Reading, event: Event) -> float:
         elif wish.sort == "words":
             share = min(1.0, 0.46 + 0.02 * (int(wish.value) - 14))
     told = sum(weight * reading.told[fact] for fact, weight in weights.items())
-    return min(1.0, told / (share * sum(weights.values())))
+    coverage = min(1.0, told / (share * sum(weights.values())))
+    # A word limit excuses what is left out, but not that nothing is said to have happened.
+    return coverage if share == 1.0 or reading.told["event"] else UNTOLD * coverage
 
 
 def _measure_wishes(

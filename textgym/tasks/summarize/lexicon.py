@@ -58,6 +58,7 @@ NEGATIONS = frozenset(
         "needn't",
     ]
 )
+_OBJECTS = frozenset(["nothing", "none", "nobody"])
 # Verbs that undo what follows them: "refused to open", "failed to open".
 UNDOING = frozenset(
     [
@@ -82,6 +83,18 @@ UNDOING = frozenset(
         "refusal",
     ]
 )
+# Words that take away what follows them: "turned down the job", "without a jam". They count only where
+# the fact itself is never worded with them, and not across a clause.
+_TAKING = """without missed avoided avoids prevented prevents prevent averted spared escaped denied denies refused
+misses refuses rejected rejects rejecting dropped drops cancelled scrapped ruled turned instead rather despite spite
+notwithstanding regardless abandoned withdrew withdraws unlikely failed fails fail opposed opposes"""
+TAKING = frozenset(_TAKING.split())
+CONCEDING = frozenset(["despite", "spite", "notwithstanding", "regardless"])  # "despite a strong defence"
+# "turned" and its like take away only with the right word after them.
+_TAKING_WITH = {
+    "turned": "down", "ruled": "out", "instead": "of", "rather": "than", "spite": "of", "regardless": "of",
+    "dropped": "out", "drops": "out", "unlikely": "to", "failed": "to", "fails": "to", "fail": "to",
+}  # fmt: skip
 # After "no" these make no negation; the same for "only" after "not".
 NO_NEGATION_BEFORE = frozenset(
     ["longer", "more", "matter", "wonder", "doubt", "later", "less", "fewer", "sooner", "only", "just"]
@@ -143,6 +156,7 @@ class KindLexicon:
         amount = _words_in(_flat(kind.amount_sentences))
         # The first letters of those words and of what is said of the amount: no news in a summary.
         self.own_stems = {id: frozenset(w[:STEM] for w in words | amount) for id, words in self.own_words.items()}
+        self.word_polarity: dict[tuple[int, str, str], int] = {}  # by (role, id, word), where the words differ
         self.polarity = {
             (role, fact.id): self._expected_polarity(
                 role, fact.id, (*fact.clauses, *fact.formal, *getattr(fact, "phrases", ()))
@@ -203,13 +217,19 @@ class KindLexicon:
     def _expected_polarity(self, role: int, id: str, wordings: tuple[str, ...]) -> int:
         """+1: never negated in our own wordings, -1: always, 0: both."""
         seen = set()
+        by_word: dict[str, set[bool]] = {}
         for wording in wordings:
             words = [w.lower() for w in TOKEN.findall(_SLOT.sub("he", wording))]
             marks = mark_negations(words)
             for at, word in enumerate(words):
                 hits = (*self.hits(word), *self.multi_hits(words, at))
                 if any(hit == (role, id, "yes") for hit in hits):
-                    seen.add(is_negated(marks, words, at) or any(w in UNDOING for w in words))
+                    is_denied = is_negated(marks, words, at) or any(w in UNDOING for w in words)
+                    seen.add(is_denied)
+                    by_word.setdefault(word, set()).add(is_denied)
+        if len(seen) == 2:
+            for word, denied in by_word.items():
+                self.word_polarity[role, id, word] = 0 if len(denied) == 2 else -1 if True in denied else 1
         return 0 if len(seen) != 1 else -1 if True in seen else 1
 
 
@@ -248,6 +268,8 @@ def inflections(word: str) -> tuple[str, ...]:
 
 def mark_negations(words: list[str]) -> list[tuple[int, int]] | None:
     """(position, clause start) of each negation; None where there is none, the usual case."""
+    if NEGATIONS.isdisjoint(words):
+        return None
     marks: list[tuple[int, int]] = []
     start = 0
     for at, word in enumerate(words):
@@ -269,9 +291,21 @@ def is_negated(marks: list[tuple[int, int]] | None, words: list[str], at: int, b
     for position, start in marks:
         if position <= at <= position + before and not _broken(words, position, at):
             return True
-        if position - after <= at < position and at >= start:
+        reach = after + 2 if after and words[position] in _OBJECTS else after  # "will pay us nothing"
+        if position - reach <= at < position and at >= start:
             return True
     return False
+
+
+def find_taking(words: list[str], at: int) -> str:
+    """The word of `TAKING` that takes away word `at` of its clause; empty if there is none."""
+    for k in range(at - 1, max(-1, at - 6), -1):
+        word = words[k]
+        if word in CLAUSE_BREAKS or word in ".,;:!?()":
+            return ""
+        if word in TAKING and words[k + 1] == _TAKING_WITH.get(word, words[k + 1]):
+            return word
+    return ""
 
 
 def clause_start(words: list[str], at: int) -> int:

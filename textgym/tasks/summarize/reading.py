@@ -6,17 +6,21 @@ wrote is read by the same rules. Faults add up: 1 is one plain contradiction.
 
 from __future__ import annotations
 
+from textgym.tasks.summarize.contraries import find_contraries
 from textgym.tasks.summarize.event import Event
 from textgym.tasks.summarize.fluency import AUX, DAY, ED, FIRST, LAST, MONTH, NAME_CLASS, OPEN, PAST, STOP, TOWN
 from textgym.tasks.summarize.lexicon import (
+    CONCEDING,
     EVENT,
     OPPOSITE,
     REASON,
     RESULT,
+    TAKING,
     THING,
     UNDOING,
     KindLexicon,
     clause_start,
+    find_taking,
     is_negated,
     lexicon_of,
     mark_negations,
@@ -34,6 +38,7 @@ WEIGHTS: dict[str, float] = {
     "reason": 1.5,
     "result": 1.5,
 }
+MARKED = 120  # tokens searched for plain opposites
 EXTRA = 0.4  # fault of a second reason or result, told beside the right one
 _NAMES = frozenset((FIRST, LAST, TOWN))
 _DAY_SHORT = {
@@ -67,7 +72,7 @@ class Reading:
         self.places.setdefault(fact, at)
 
 
-def read_facts(reading: Reading, event: Event, lows: list[str], classes: list[int]) -> set[int]:
+def read_facts(reading: Reading, event: Event, lows: list[str], classes: list[int], prompt: str) -> set[int]:
     """Event, thing, reason and result; returns the positions at which any was recognised."""
     lexicon = lexicon_of(event.kind)
     marks = mark_negations(lows)
@@ -80,15 +85,24 @@ def read_facts(reading: Reading, event: Event, lows: list[str], classes: list[in
     by_reason, by_result = lexicon.own_words[event.reason], lexicon.own_words[event.result]
     own = by_reason | by_result | {*event.thing.split()}
     told_at: set[int] = set()
-    last = event.last.lower()
+    first, last, town = event.first.lower(), event.last.lower(), event.town.lower()
+    marked = lows[:MARKED]  # as `contraries` wants them
+    if f"{last}'s" in marked:
+        marked = ["N's" if low == f"{last}'s" else low for low in marked]
+    thing_hit = (THING, event.thing, "yes")
+    takes = not TAKING.isdisjoint(lows)
     for at, low in enumerate(lows):
         if classes[at] in _NAMES:  # Parker does not park
+            if at < MARKED:
+                marked[at] = "N" if low == last else "W" if low == town else "" if low == first else low
             continue
         hits = lexicon.hits(low)
         if lexicon.starts_multi(low):
             hits = (*hits, *lexicon.multi_hits(lows, at))
         if not hits:
             continue
+        if thing_hit in hits and at < MARKED:
+            marked[at] = "T" if not at or marked[at - 1] != "T" else ""
         true_hit = False
         for role, id, mode in hits:
             if mode == "!":  # "Lang bought", where Lang sold
@@ -111,10 +125,17 @@ def read_facts(reading: Reading, event: Event, lows: list[str], classes: list[in
             elif role != THING:
                 negated = is_negated(marks, lows, at)
                 expected = lexicon.polarity[role, id] if mode == "yes" else -1
+                if not expected:  # "not everything was taken"; but "cut the power" is no light in a dark street
+                    expected = max(0, lexicon.word_polarity.get((role, id, low), 0))
                 if expected and (expected < 0) != (negated or _is_undone(lows, at, expected < 0)):
                     flipped.add(fact_of[role])
                     if expected > 0:
                         turned.add(fact_of[role])
+                    continue
+                taking = find_taking(lows, at) if takes and mode == "yes" and expected > 0 else ""
+                if taking and (role == REASON or taking not in CONCEDING) and taking not in lexicon.own_words[id]:
+                    flipped.add(fact_of[role])
+                    turned.add(fact_of[role])
                     continue
             reading.tell(fact_of[role], at)
             told_at.add(at)
@@ -126,6 +147,12 @@ def read_facts(reading: Reading, event: Event, lows: list[str], classes: list[in
     if marks is not None and "event" not in flipped and _is_denied(marks, lows, last, event, lexicon):
         flipped.add("event")
         reading.told["event"] = 0.0
+    for fact, is_contrary in zip(
+        ("event", "reason", "result"), find_contraries(event, list(filter(None, marked)), prompt), strict=True
+    ):
+        if is_contrary:
+            flipped.add(fact)
+            turned.add(fact)
     for fact in sorted(flipped):
         # "asked for help because the repair did not help": told in an earlier clause, so not turned around
         if (

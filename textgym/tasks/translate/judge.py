@@ -31,7 +31,7 @@ from textgym.tasks.translate.lexicon import (
 )
 from textgym.tasks.translate.meaning import Circumstance, Clause, Meaning, Phrase, Sentence
 from textgym.tasks.translate.order import TIME_ADVERBS, order_errors
-from textgym.tasks.translate.phrases import TIME_CONCEPTS, Item
+from textgym.tasks.translate.phrases import MONTHS, TIME_CONCEPTS, Item
 from textgym.tasks.translate.reading import ReadClause, Reader, readings_of
 from textgym.tasks.translate.words import listed
 
@@ -57,9 +57,14 @@ TENSES = {
     "present": ("present",), "past": ("past", "perfect", "pluperfect"), "perfect": ("perfect",
     "past"), "future": ("future", "present"),
 }  # fmt: skip
+# am Abend and am Montag, but im Mai, im Winter and in der Nacht: prepositions that these never have.
+WRONG_BEFORE = dict.fromkeys(
+    listed("morning afternoon evening weekend day Monday Tuesday Wednesday Thursday Friday Saturday Sunday"),
+    ("in", "um", "auf", "bei", "zu"),
+) | dict.fromkeys((*MONTHS, *listed("summer winter spring autumn week month year night moment")), ("an", "um", "auf"))
 SEIN_LEMMAS = {o.verb.lemma for e in VERBS.values() for o in e.options if o.verb.sein}
 HABEN_LEMMAS = {o.verb.lemma for e in VERBS.values() for o in e.options if not o.verb.sein}
-EITHER = frozenset(listed("schwimmen sitzen stehen liegen folgen")) | (SEIN_LEMMAS & HABEN_LEMMAS)
+EITHER = frozenset(listed("schwimmen sitzen stehen liegen")) | (SEIN_LEMMAS & HABEN_LEMMAS)
 ENGLISH = (
     frozenset(
         listed(
@@ -703,7 +708,9 @@ class Judge:
                     self.agreement += 1
                     item.mask = ANY
                 elif item.prep:
-                    if not item.mask & item.cases & (CASE[DAT] if item.cases & CASE[DAT] else ANY):
+                    is_wrong = fresh and item.prep in WRONG_BEFORE.get(concept, ())
+                    cases = CASE[DAT] if item.cases & CASE[DAT] else ANY
+                    if is_wrong or not item.mask & item.cases & cases:
                         self.agreement += 1
                 elif (item.det or item.adjectives or k == 0) and not item.mask & CASE[ACC]:
                     self.agreement += 1

@@ -229,8 +229,9 @@ class Reader(PhraseReader):
             if chosen[0] in MODAL_LEMMAS and not rest:
                 clause.modal = chosen[0]
         clause.persons = 0
+        forms = ("fin",) if any(x.text in ("du", "Du") for x in clause.items) else ("fin", "imp")  # not "du komme"
         for v in head.verbs:
-            if v[0] == chosen[0] and v[1] in ("fin", "imp") and (v[2] == chosen[2] or v[2] == clause.tense):
+            if v[0] == chosen[0] and v[1] in forms and (v[2] == chosen[2] or v[2] == clause.tense):
                 clause.persons |= v[3]
 
     @staticmethod

@@ -1,0 +1,86 @@
+"""Where a model lies: a folder here, or a name on the Hugging Face hub.
+
+Left to itself, `from_pretrained` takes a mistyped folder for a hub name and, without a network,
+tries again for forty seconds before it says so. Here what looks like a path is looked for on this
+machine alone, and the hub is asked once, quickly, whether it can be reached at all.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, NamedTuple
+
+TIMEOUT = 4.0  # seconds that the hub has for an answer
+_TELLING = ("config.json", "tokenizer_config.json", "tokenizer.json")  # one of these is in every copy of a model
+
+
+class Place(NamedTuple):
+    """What to hand to `from_pretrained`."""
+
+    name: str
+    options: dict[str, Any]  # keyword arguments beside it
+
+
+def find_model(name: str | Path, argument: str) -> Place:
+    """The folder or hub name that `name` means. A hub that cannot be reached leaves its copies in the cache.
+
+    Args:
+        name: a folder or a hub name.
+        argument: what errors call it, e.g. "policy".
+
+    Raises:
+        ValueError: a path where no folder is; a hub name that is not in the cache while the hub cannot be reached.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return Place(str(folder), {})
+    if looks_like_path(name):
+        is_file = folder.exists()
+        raise ValueError(
+            f"{argument}={str(name)!r} is {'a file, a folder is needed' if is_file else 'a path where no folder is'}"
+        )
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    if not constants.HF_HUB_OFFLINE and is_reachable(constants.ENDPOINT):
+        return Place(str(name), {})
+    try:
+        is_cached = any(isinstance(try_to_load_from_cache(str(name), file), str) for file in _TELLING)
+    except ValueError as error:  # not a name that the hub could have
+        raise ValueError(f"{argument}={str(name)!r} is no folder here and no name on the hub: {error}") from error
+    if not is_cached:
+        why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"{constants.ENDPOINT} cannot be reached"
+        raise ValueError(
+            f"{argument}={str(name)!r} is no folder here and not in the cache of hub models, and {why}; "
+            "a folder begins with ./ or /"
+        )
+    return Place(str(name), {"local_files_only": True})
+
+
+def looks_like_path(name: str | Path) -> bool:
+    """Whether a name can only mean a folder: "./x", "../x", "/x", "~/x", "a/b/c", or "a/b" where a folder "a" is."""
+    text = str(name)
+    if isinstance(name, Path) or Path(text).is_absolute() or text in (".", "..") or (os.sep != "/" and os.sep in text):
+        return True
+    return text.startswith(("./", "../", "~")) or text.count("/") > 1 or ("/" in text and Path(text).parent.is_dir())
+
+
+def is_reachable(url: str) -> bool:
+    """Whether anything answers there, be it with an error."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=TIMEOUT).close()
+    except urllib.error.HTTPError:
+        return True
+    except urllib.error.URLError as error:  # a certificate that is not liked comes from someone who answered
+        return isinstance(error.reason, ssl.SSLError)
+    except OSError:
+        return False
+    return True
+
+
+def in_one_line(error: Exception) -> str:
+    """An error's message without its line breaks."""
+    return " ".join(str(error).split())
