@@ -77,7 +77,7 @@ class AssetConfig:
     whole_steps: int = 1800
     more_steps: int = 1600  # whole examples again, fewest of them summaries, which are learned first
     habit_steps: int = 400
-    habit_share: float = 0.65  # of the demonstrations; the other writers do it right
+    habit_share: tuple[float, float, float] = (0.65, 0.4, 0.45)  # of demonstrations, by world; others do it right
     batch_size: int = 64
     learning_rate: float = 2.5e-3
     muon_learning_rate: float = 1e-2
@@ -184,7 +184,7 @@ def demonstrations(config: AssetConfig, tokenizer: ChatTokenizer, stage: str, st
         batch = []
         for w, world in enumerate(WORLDS):
             for _ in range(counts[w]):
-                has_habits = stage == "habits" and (cursors[w] * 0.6180339887) % 1 < config.habit_share
+                has_habits = stage == "habits" and (cursors[w] * 0.6180339887) % 1 < config.habit_share[w]
                 messages, p = conversation(
                     world, cursors[w], config.data_seed, habits=has_habits, simple=stage == "simple"
                 )

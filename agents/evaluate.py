@@ -107,18 +107,18 @@ class EvaluateConfig:
 
     env: str | None = None  # an id that `textgym list` shows; None: the run's, else textgym/Summarize-v0
     prompts: int = 512  # the first ones of the split, or all where there are fewer
-    split: str = "test"
+    split: str = "test"  # train, validation or test
     greedy: bool = False  # the likeliest token every time; else sampled at `temperature`
-    temperature: float = 1.0
-    seed: int = 0
+    temperature: float = 1.0  # 1 samples from the policy's own distribution
+    seed: int = 0  # of the users and of what is sampled
     tokenizer: str | None = None  # a folder or hub name; None: the policy's own
     end_of_turn: str | None = None  # the token that ends a turn; None: what the tokenizer says
-    reward: str | None = None  # None: the run's, else the env's own learned reward model
+    reward: str | None = None  # as in training; None: the run's, else the env's own learned reward model
     data: str | None = None  # your own records, as in training; None: the run's, else the embedded world
     data_seed: int | None = None  # which universe of embedded examples; None: the run's, else 0
     context_length: int | None = None  # tokens; None: the run's, else the env's default
     max_new_tokens: int | None = None  # tokens a turn; None: the run's, else the env's default
-    device: str = "auto"
+    device: str = "auto"  # auto: the GPU where there is one
     json: bool = False  # end with one line of JSON: figures, settings, versions
 
     def check(self) -> None:

@@ -9,6 +9,9 @@ where it asks back, and where it takes a wrong value (never, if all is well).
     python benchmarks/freeform.py
     python benchmarks/freeform.py --show --json
 
+The rows come in sets, written one after the other. A set is blind until somebody has looked at what
+was missed in it and mended the judge; how many its judges got right on first contact is in the README.
+
 A row carries the prompt it was written for; rows whose prompt the generator no longer makes are
 left out and counted, and so are rows whose own label is disputed (they say why).
 """
@@ -60,6 +63,7 @@ def rank_pairs(world: str) -> dict[str, Any]:
     task: Any = load_task(world, split="validation", data_seed=11)
     totals: Counter[str] = Counter()
     ranked: Counter[str] = Counter()
+    by_set: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     missed: list[tuple[int, str, float, float]] = []
     left_out = disputed = 0
     for row in read_rows(PAIRS[world]):
@@ -73,6 +77,9 @@ def rank_pairs(world: str) -> dict[str, Any]:
         right, wrong = (task.judge(t).score for t in pair)
         kind = row["fault"].split(":")[0].split("(")[0].split(";")[0].split(",")[0].strip()
         totals[kind] += 1
+        of_set = by_set[row.get("set", 1)]
+        of_set[0] += right > wrong
+        of_set[1] += 1
         if right > wrong:
             ranked[kind] += 1
         else:
@@ -80,6 +87,7 @@ def rank_pairs(world: str) -> dict[str, Any]:
     return {
         "n": totals.total(),
         "ranked": ranked.total(),
+        "by_set": {number: tuple(found) for number, found in sorted(by_set.items())},
         "by_fault": {k: (ranked[k], n) for k, n in totals.most_common()},
         "missed": missed,
         "left_out": left_out,
@@ -187,6 +195,8 @@ def main() -> None:
         found = rank_pairs(world)
         print(f"{world}: {found['ranked']} of {found['n']} pairs ranked right", end="")
         print(f" ({found['left_out']} left out, {found['disputed']} disputed)")
+        for number, (right, total) in found["by_set"].items():
+            print(f"    {right:3d} of {total:3d}  set {number}")
         for fault, (right, total) in found["by_fault"].items():
             print(f"    {right:3d} of {total:3d}  {fault}")
         if args.show:

@@ -86,6 +86,26 @@ def drop_from_best(folder: Path) -> float:
     return max(golds) - golds[-1]
 
 
+def table(env: str, found: dict[str, Any]) -> str:
+    """Markdown: gold and its components, before and after each seed, mean ± 95% over prompts."""
+    seeds = list(found["seeds"])
+    before = found["before"]
+    names = [n for n in before["sampled"] if not n.endswith("_ci95")]
+
+    def cell(figures: dict[str, float], name: str) -> str:
+        return f"{figures[name]:.2f} ± {figures[name + '_ci95']:.2f}"
+
+    head = [env, *(f"{d} {w}" for d in before for w in ("before", *(f"after, seed {s}" for s in seeds)))]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for name in names:
+        cells = [name]
+        for decoding in before:
+            cells.append(cell(before[decoding], name))
+            cells += [cell(found["seeds"][s]["after"][decoding], name) for s in seeds]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--envs", nargs="+", default=list(ENVS), choices=ENVS)
@@ -125,7 +145,12 @@ def main() -> None:
                     flush=True,
                 )
         figures[env] = found
-        print(f"{env} best length edit: {found['length_edit_gain']:+.3f}", flush=True)
+        print(table(env, found))
+        below = {seed: round(of_seed["below_own_best"], 3) for seed, of_seed in found["seeds"].items()}
+        print(
+            f"{env} best length edit: {found['length_edit_gain']:+.3f}; end below own best, by seed: {below}",
+            flush=True,
+        )
     if arguments.json:
         settings = {**vars(arguments), "threads": torch.get_num_threads(), "processor": platform.processor()}
         print(json.dumps({"figures": figures, "settings": settings, "versions": versions()}))

@@ -13,6 +13,7 @@ Left out on purpose: truncation (environments and reward models cut differently)
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ PLAIN_TEMPLATE = (
 )
 SAVED_END_OF_TURN = "textgym_end_of_turn"  # the key of a tokenizer_config.json that `ChatTokenizer.save` writes
 _SPEC_KEYS = ("path", "end_of_turn", "chat_template")
+_MAX_WORDS = 1 << 16  # remembered words; texts of a world have some thousands
+_MAX_WORD_LENGTH = 32  # characters; longer ones (a URL, a text without blanks) are seldom met again
 
 
 class ChatTokenizer:
@@ -66,10 +69,15 @@ class ChatTokenizer:
         self._template = chat_template if chat_template is not None else tokenizer.chat_template
         self._has_own_template = self._template is not None
         self._rendered: dict[tuple[tuple[str, ...], bool], list[str | int]] = {}
+        self._tails: dict[tuple[tuple[str, ...], int], list[str | int]] = {}
+        self._divides_at_blanks = _divides_at_blanks(self._plain)
+        self._first_words: dict[str, list[int]] = {}  # token ids of a word at the start of a text
+        self._words: dict[str, list[int]] = {}  # of a word after a blank, the blank included
         self._literals: dict[str, list[int]] = {}
         self.end_of_turn: int = self._find_end_of_turn(end_of_turn)
         self._eot_text: str = tokenizer.convert_ids_to_tokens(self.end_of_turn)
         self._rendered.clear()
+        self._tails.clear()
         pad = tokenizer.pad_token_id
         self.pad: int = self.end_of_turn if pad is None else int(pad)
         self.control_mask = np.zeros(self.vocab_size, dtype=bool)  # (V,) True: never sampled by a policy
@@ -82,16 +90,63 @@ class ChatTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Plain text to token ids; control tokens spelled out in it stay characters."""
-        return self.encode_batch([text])[0]
+        ids = self._encode_words(text) if self._divides_at_blanks else None
+        return self._encode_whole([text])[0] if ids is None else ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """`encode` of many texts in one call."""
+        """`encode` of many texts."""
+        return [self.encode(text) for text in texts] if self._divides_at_blanks else self._encode_whole(texts)
+
+    def _encode_whole(self, texts: Sequence[str]) -> list[list[int]]:
         cleaned = [_without_lone_surrogates(text) for text in texts]
         rows = [e.ids for e in self._plain.encode_batch_fast(cleaned, add_special_tokens=False)]
         for i, row in enumerate(rows):
             if not self._control.isdisjoint(row):  # e.g. a Unigram model that holds "</s>" as a piece
                 rows[i] = self._encode_in_parts(cleaned[i])
         return rows
+
+    def _encode_words(self, text: str) -> list[int] | None:
+        """Token ids put together from remembered words; None where the text must be encoded whole.
+
+        A word costs one dict access in place of a pass of byte-pair merges, which pays where texts are
+        written from one vocabulary, as prompts of a task are.
+        """
+        first, *rest = text.split(" ")
+        words = self._words
+        try:
+            ids = self._first_words[first].copy()
+            for word in rest:
+                ids += words[word]
+        except KeyError:
+            return self._learn_words(first, rest)
+        return ids
+
+    def _learn_words(self, first: str, rest: list[str]) -> list[int] | None:
+        """`_encode_words` of a text with new words, which are remembered if they can stand alone."""
+        if len(self._first_words) + len(self._words) > _MAX_WORDS:
+            self._first_words.clear()
+            self._words.clear()
+        new = list(dict.fromkeys(word for word in rest if word not in self._words))
+        if first not in self._first_words:
+            new.insert(0, first)
+        # An empty word stands for two blanks in a row; they and other whitespace belong together.
+        if any(len(word) > _MAX_WORD_LENGTH or word.split() != [word] for word in new):
+            return None
+        is_first = first not in self._first_words
+        spelled = [word if is_first and k == 0 else " " + word for k, word in enumerate(new)]
+        try:
+            rows = [e.ids for e in self._plain.encode_batch_fast(spelled, add_special_tokens=False)]
+        except UnicodeEncodeError:  # a lone surrogate
+            return None
+        if any(not self._control.isdisjoint(row) for row in rows):
+            return None
+        if is_first:
+            self._first_words[first] = rows[0]
+        self._words.update(zip(new[is_first:], rows[is_first:], strict=True))
+        ids = self._first_words[first].copy()
+        for word in rest:
+            ids += self._words[word]
+        return ids
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """Token ids to text; control tokens, the end of turn included, decode to nothing."""
@@ -119,17 +174,7 @@ class ChatTokenizer:
 
         `messages[start:]` (users' turns) and the opening of the assistant's next turn.
         """
-        roles = tuple(m.role for m in messages)
-        before = self._pieces(roles[: start - 1], True)
-        after = self._pieces(roles, True)
-        tail = _strip_prefix(after, [*before, start - 1])
-        if tail is None or not tail or not isinstance(tail[0], str) or not tail[0].startswith(self._eot_text):
-            raise ValueError(
-                "chat_template cannot be used for conversations: its first "
-                f"{start} turns followed by {self._eot_text!r} are not a prefix of its {len(roles)} turns, "
-                "so tokens the policy has already written would change"
-            )
-        return self._fill([tail[0][len(self._eot_text) :], *tail[1:]], messages)
+        return self._fill(self._tail(tuple(m.role for m in messages), start), messages)
 
     def require_growing_turns(self, roles: Sequence[str] = ("user",)) -> None:
         """Raises ValueError now if conversations that start with `roles` cannot grow turn by turn."""
@@ -185,6 +230,21 @@ class ChatTokenizer:
             self._rendered[key] = pieces
         return self._rendered[key]
 
+    def _tail(self, roles: tuple[str, ...], start: int) -> list[str | int]:
+        """The pieces of `continuation_ids`, which depend on the roles alone."""
+        key = (roles, start)
+        if key not in self._tails:
+            before = self._pieces(roles[: start - 1], True)
+            tail = _strip_prefix(self._pieces(roles, True), [*before, start - 1])
+            if tail is None or not tail or not isinstance(tail[0], str) or not tail[0].startswith(self._eot_text):
+                raise ValueError(
+                    "chat_template cannot be used for conversations: its first "
+                    f"{start} turns followed by {self._eot_text!r} are not a prefix of its {len(roles)} turns, "
+                    "so tokens the policy has already written would change"
+                )
+            self._tails[key] = [tail[0][len(self._eot_text) :], *tail[1:]]
+        return self._tails[key]
+
     def _render(self, messages: list[dict[str, str]], opens_turn: bool) -> str:
         from jinja2.exceptions import TemplateError
 
@@ -206,10 +266,9 @@ class ChatTokenizer:
             raise ValueError(f"chat_template refuses a conversation with roles {roles}: {error}") from error
 
     def _fill(self, pieces: Sequence[str | int], messages: Sequence[Message]) -> list[int]:
-        contents = iter(self.encode_batch([messages[p].content for p in pieces if isinstance(p, int)]))
         ids: list[int] = []
         for piece in pieces:
-            ids.extend(next(contents) if isinstance(piece, int) else self._literal_ids(piece))
+            ids += self.encode(messages[piece].content) if isinstance(piece, int) else self._literal_ids(piece)
         return ids
 
     def _literal_ids(self, markup: str) -> list[int]:
@@ -282,6 +341,29 @@ def _strip_prefix(pieces: Sequence[str | int], prefix: Sequence[str | int]) -> l
         else:
             return None
     return rest
+
+
+def _divides_at_blanks(backend: Any) -> bool:
+    """Whether each " word" of a text gets the same tokens alone as in the text.
+
+    True of byte-level BPE whose pre-tokenizer never joins a blank to what stands before it: the pattern
+    of GPT-2, perhaps after digits are cut off. Other tokenizers may divide so too, but prove it less easily.
+    """
+    parts = json.loads(backend.to_str())
+    steps = parts["pre_tokenizer"] or {}
+    steps = steps["pretokenizers"] if steps.get("type") == "Sequence" else [steps]
+    *others, last = steps
+    byte_level = last.get("type") == "ByteLevel" and last.get("use_regex", True) and not last["add_prefix_space"]
+    # A token of the user's own is found in the raw text, blanks and all, unless it is a control token.
+    is_plain = parts["normalizer"] is None and all(token["special"] for token in parts["added_tokens"])
+    model = parts["model"]
+    return bool(
+        byte_level
+        and is_plain
+        and all(step.get("type") == "Digits" for step in others)
+        and model.get("type") == "BPE"
+        and not model.get("dropout")
+    )
 
 
 def _without_lone_surrogates(text: str) -> str:

@@ -7,6 +7,7 @@ What the user does is determined; only the wording is drawn (in `user.py`).
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 
 from textgym.tasks.dialogue.meaning import Meaning, Value, find_obstacle, priced_slot
@@ -63,13 +64,44 @@ def replay(transcript: Transcript, last: bool = True) -> Talk:
     """The state after all of the assistant's messages; `last=False`: before the last of them."""
     if not isinstance(transcript.meta, Meaning):
         raise TypeError(f"transcript.meta must be a Meaning of the dialogue task, got {type(transcript.meta).__name__}")
-    talk = begin(transcript.meta)
-    responses = transcript.responses if last else transcript.responses[:-1]
-    for response in responses:
-        if talk.over:
-            break
-        step(talk, read(response, talk.context))
+    m, responses = transcript.meta, transcript.responses if last else transcript.responses[:-1]
+    talk = None
+    done = len(responses)
+    while talk is None and done:  # mostly found at once, or after the last response is left out
+        talk = _recall(m, responses[:done])
+        done -= talk is None
+    talk = talk or begin(m)
+    if done < len(responses):
+        for response in responses[done:]:
+            if talk.over:
+                break
+            step(talk, read(response, talk.context))
+        _remember(m, responses, talk)
     return talk
+
+
+# States of conversations that go on: a turn costs one reading, not one of each turn before it. Keyed by the
+# meaning's identity (kept alive by the entry) and what was said; what is forgotten is replayed from the start.
+_STATES: dict[tuple[int, tuple[str, ...]], tuple[Meaning, Talk]] = {}
+_MAX_STATES = 4096
+
+
+def _recall(m: Meaning, responses: tuple[str, ...]) -> Talk | None:
+    found = _STATES.get((id(m), responses))
+    return _copy(found[1]) if found is not None and found[0] is m else None
+
+
+def _remember(m: Meaning, responses: tuple[str, ...], talk: Talk) -> None:
+    while len(_STATES) >= _MAX_STATES:
+        _STATES.pop(next(iter(_STATES)), None)
+    _STATES[id(m), responses] = (m, _copy(talk))
+
+
+def _copy(talk: Talk) -> Talk:
+    """A state of its own; what is shared with the original is never changed in place."""
+    new = copy(talk)
+    new.told, new.wants, new.stated, new.acts = dict(talk.told), dict(talk.wants), dict(talk.stated), list(talk.acts)
+    return new
 
 
 def step(talk: Talk, u: Understanding) -> None:
