@@ -159,7 +159,7 @@ def warm_start(
     explained = []
     for step in range(plan.num_steps):
         set_learning_rates(optimizers, step, plan)
-        chosen = rng.choice(len(by_prompt), config.warm_prompts, replace=False)
+        chosen = rng.choice(len(by_prompt), config.warm_prompts[WORLDS.index(world)], replace=False)
         packed = pack([e for i in chosen for e in by_prompt[i]])
         with arithmetic(torch.device("cpu"), torch.bfloat16):
             target = _surprise(base, packed) / 4

@@ -77,7 +77,7 @@ class AssetConfig:
     whole_steps: int = 1800
     more_steps: int = 1600  # whole examples again, fewest of them summaries, which are learned first
     habit_steps: int = 400
-    habit_share: tuple[float, float, float] = (0.65, 0.4, 0.45)  # of demonstrations, by world; others do it right
+    habit_share: tuple[float, float, float] = (0.65, 0.56, 0.55)  # of demonstrations, by world; others do it right
     batch_size: int = 64
     learning_rate: float = 2.5e-3
     muon_learning_rate: float = 1e-2
@@ -92,8 +92,8 @@ class AssetConfig:
         1,
     )  # policy, halfway, base; all pairs of a prompt's texts are judged
     reward_layers: int = 5  # one more than the base, to compare what came with what was expected
-    warm_steps: tuple[int, int, int] = (800, 800, 800)  # by world: the reward model on likelihoods, no judgements
-    warm_prompts: int = 12  # a step, each with all its texts
+    warm_steps: tuple[int, int, int] = (800, 1500, 800)  # by world: the reward model on likelihoods, no judgements
+    warm_prompts: tuple[int, int, int] = (12, 40, 12)  # a step, by world, each with all its texts
     warm_learning_rate: float = 1.5e-3
     warm_muon_learning_rate: float = 5e-3
     reward_epochs: float = 3.0

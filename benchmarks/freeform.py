@@ -40,7 +40,7 @@ PAIRS = {
 }
 REPLIES = "freeform_dialogue_replies.jsonl"
 HOURS = {name: hour for hour, name in enumerate(SMALL[:14])} | {"noon": 12}
-MINUTES = {"five": 5, "ten": 10, "quarter": 15, "twenty": 20, "twenty-five": 25, "half": 30, "thirty": 30}
+MINUTES = {"five": 5, "ten": 10, "quarter": 15, "twenty": 20, "twenty-five": 25, "half": 30, "thirty": 30, "forty": 40, "fifty": 50}
 
 
 def read_rows(name: str) -> list[dict[str, Any]]:

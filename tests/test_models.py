@@ -2,7 +2,6 @@
 
 import socket
 
-import huggingface_hub
 import pytest
 import torch
 from tiny import tiny_hf_tokenizer, tiny_policy
@@ -16,6 +15,7 @@ from transformers import (
     Qwen2Config,
     Qwen2ForCausalLM,
 )
+from transformers.utils import hub
 
 from textgym.agents.packing import Episode, pack, to_rows
 from textgym.agents.policy import ActorCritic
@@ -192,7 +192,7 @@ def test_what_looks_like_a_path_never_goes_to_the_hub(tmp_path, monkeypatch):
 
 def test_a_hub_that_cannot_be_reached_is_said_at_once_in_one_line(monkeypatch):
     asked = []
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "is_offline_mode", lambda: False)
     monkeypatch.setattr(places, "is_reachable", lambda url: bool(asked.append(url)))
     with pytest.raises(
         ValueError, match=r"nobody/nothing.*no folder here and not in the cache.*cannot be reached"
@@ -200,7 +200,7 @@ def test_a_hub_that_cannot_be_reached_is_said_at_once_in_one_line(monkeypatch):
         load_language_model("nobody/nothing")
     assert "\n" not in str(told.value)
     assert len(asked) == 1
-    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda name, file: "/cache/config.json")
+    monkeypatch.setattr(places, "is_cached", lambda name: True)
     assert places.find_model("nobody/nothing", "policy") == ("nobody/nothing", {"local_files_only": True})
     monkeypatch.setattr(places, "is_reachable", lambda url: True)
     assert places.find_model("nobody/nothing", "policy") == ("nobody/nothing", {})

@@ -7,7 +7,7 @@ Nothing here imports torch or transformers, and nothing here knows about environ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -26,12 +26,52 @@ class Message(NamedTuple):
     content: str
 
 
+class LazyReferences(Sequence[str]):
+    """References that are written when somebody looks; equal to the tuple of them.
+
+    Most rewards never look, and in a task that makes its examples the references cost as much as the prompt.
+    """
+
+    __slots__ = ("_texts", "_write")
+
+    def __init__(self, write: Callable[[], Sequence[str]]) -> None:
+        """`write` is called once, or never."""
+        self._write: Callable[[], Sequence[str]] | None = write
+        self._texts: tuple[str, ...] = ()
+
+    def _look(self) -> tuple[str, ...]:
+        if self._write is not None:
+            self._texts, self._write = tuple(self._write()), None
+        return self._texts
+
+    def __len__(self) -> int:
+        return len(self._look())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._look()[index]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._look())
+
+    def __eq__(self, other: object) -> bool:
+        return self._look() == (other._look() if isinstance(other, LazyReferences) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._look())
+
+    def __repr__(self) -> str:
+        return repr(self._look())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (self._look(),)
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """Where an episode starts."""
 
     prompt: tuple[Message, ...]  # never empty; the last message is not the assistant's
-    references: tuple[str, ...] = ()  # right answers, the best first; empty where there are none
+    references: Sequence[str] = ()  # right answers, the best first; empty where there are none
     meta: Any = None  # what the task knows: the meaning of the text, the user's goal
 
 
@@ -45,7 +85,7 @@ class Transcript:
     """
 
     messages: tuple[Message, ...]
-    references: tuple[str, ...] = ()
+    references: Sequence[str] = ()
     meta: Any = None
     ending: Ending | None = None  # None while the conversation goes on
     num_prompt_messages: int = -1
@@ -53,7 +93,8 @@ class Transcript:
     def __post_init__(self) -> None:
         messages = tuple(Message(*m) for m in self.messages)
         object.__setattr__(self, "messages", messages)
-        object.__setattr__(self, "references", tuple(self.references))
+        if not isinstance(self.references, LazyReferences):
+            object.__setattr__(self, "references", tuple(self.references))
         if self.num_prompt_messages < 0:
             last = [i for i, m in enumerate(messages) if m.role == "assistant"]
             object.__setattr__(self, "num_prompt_messages", last[-1] if last else len(messages))

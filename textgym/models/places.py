@@ -7,6 +7,7 @@ machine alone, and the hub is asked once, quickly, whether it can be reached at 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import ssl
 import urllib.error
@@ -43,16 +44,14 @@ def find_model(name: str | Path, argument: str) -> Place:
         raise ValueError(
             f"{argument}={str(name)!r} is {'a file, a folder is needed' if is_file else 'a path where no folder is'}"
         )
-    from huggingface_hub import constants, try_to_load_from_cache
+    from transformers.utils.hub import is_offline_mode
 
-    if not constants.HF_HUB_OFFLINE and is_reachable(constants.ENDPOINT):
+    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    is_offline = is_offline_mode()
+    if not is_offline and is_reachable(hub):
         return Place(str(name), {})
-    try:
-        is_cached = any(isinstance(try_to_load_from_cache(str(name), file), str) for file in _TELLING)
-    except ValueError as error:  # not a name that the hub could have
-        raise ValueError(f"{argument}={str(name)!r} is no folder here and no name on the hub: {error}") from error
-    if not is_cached:
-        why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"{constants.ENDPOINT} cannot be reached"
+    if not is_cached(str(name)):
+        why = "offline mode is set" if is_offline else f"{hub} cannot be reached"
         raise ValueError(
             f"{argument}={str(name)!r} is no folder here and not in the cache of hub models, and {why}; "
             "a folder begins with ./ or /"
@@ -66,6 +65,17 @@ def looks_like_path(name: str | Path) -> bool:
     if isinstance(name, Path) or Path(text).is_absolute() or text in (".", "..") or (os.sep != "/" and os.sep in text):
         return True
     return text.startswith(("./", "../", "~")) or text.count("/") > 1 or ("/" in text and Path(text).parent.is_dir())
+
+
+def is_cached(name: str) -> bool:
+    """Whether a copy of this hub model lies in the cache of this machine."""
+    from transformers.utils.hub import cached_file
+
+    for file in _TELLING:
+        with contextlib.suppress(OSError):
+            if cached_file(name, file, local_files_only=True) is not None:
+                return True
+    return False
 
 
 def is_reachable(url: str) -> bool:

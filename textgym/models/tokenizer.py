@@ -130,14 +130,11 @@ class ChatTokenizer:
         if first not in self._first_words:
             new.insert(0, first)
         # An empty word stands for two blanks in a row; they and other whitespace belong together.
-        if any(len(word) > _MAX_WORD_LENGTH or word.split() != [word] for word in new):
+        if any(len(w) > _MAX_WORD_LENGTH or w.split() != [w] or _without_lone_surrogates(w) != w for w in new):
             return None
         is_first = first not in self._first_words
         spelled = [word if is_first and k == 0 else " " + word for k, word in enumerate(new)]
-        try:
-            rows = [e.ids for e in self._plain.encode_batch_fast(spelled, add_special_tokens=False)]
-        except UnicodeEncodeError:  # a lone surrogate
-            return None
+        rows = [e.ids for e in self._plain.encode_batch_fast(spelled, add_special_tokens=False)]
         if any(not self._control.isdisjoint(row) for row in rows):
             return None
         if is_first:

@@ -34,20 +34,36 @@ HARMLESS = re.compile(
     r"|don't worry|(do not|don't) (wear|be (late|early)|eat|drink|lose|miss)"
     r"|do not hesitate|no need|not only|nothing else|no extra|no doubt|why not|no later|no matter"
     r"|if (that|it|this) (doesn't|isn't|does not|is not)|if not|isn't it|is it not|aren't you|right , no|not to worry"
-    r"|don't forget|do not forget|full name|once full|in full|nothing (about|regarding|against))\b"
+    r"|don't forget|do not forget|full name|once full|in full|nothing (about|regarding|against)"
+    r"|gone (from|down|up))\b"
 )
 NEGATION = re.compile(
-    r"\b(no|not|nothing|none|never|cannot|can't|couldn't|won't|isn't|aren't|wasn't|don't|doesn't|didn't|haven't|hasn't"
+    r"\b(no|nobody|not|nothing|none|never|cannot|can't|couldn't|won't|isn't|aren't|wasn't|don't|doesn't|didn't"
+    r"|haven't|hasn't"
     r"|wouldn't|neither|nor|full|taken|gone|unavailable|impossible|closed|occupied|unable|sold out|(booked"
     r"|run) (out|up)"
     r"|out of the question"
     r"|(is|are|'s) out(?! (of|for|in|by|on|to)\b)"
     r"|fully booked|(we're|we are) (all |already )?booked(?! you)|booked solid|forbidden|prohibited|banned"
-    r"|against|unfortunately|sadly|regret|non|fresh out"
+    r"|against|scrapped|withdrawn|unfortunately|sadly|regret|non|fresh out"
     r"|out of order|(stay|stays|remain|wait) (outside|at home)|must stay|refuse|without|decline|exceeds?"
     r"|too (big|large|many))\b"
 )
-SORRY = re.compile(r"\b(sorry|afraid|unfortunately|apologies|apologise|apologize|regret|sadly|pity)\b")
+SORRY = re.compile(
+    r"\b((?<!s are )sorry|afraid|unfortunately|apologies|(?:i|we|must|do|sincerely|to) apologi[sz]e|regret|sadly"
+    r"|pity|alas)\b"
+)
+# A refusal that names no value: "no such train exists", "nothing is left", "the hour can't be had"
+NOTHING_LEFT = re.compile(
+    r"\b(no such|scrapped|withdrawn|(not|n't) (on|in) (the|our) (schedule|timetable|list|menu|book)|no can do"
+    r"|no (luck|chance|go)|not possible|impossible|out of the question|sold out|fully booked"
+    r"|(nobody|no one) is (in|here|free|available|working|on duty)"
+    r"|(no|not an?|not any|not a single|n't (have|run|offer|see) (an?|any)) ((more|other|free|empty|spare|open) )?"
+    r"(trains?|tables?|rooms?|seats?|tickets?|places?|slots?|appointments?|chairs?|space|vacanc\w+|availability"
+    r"|openings?)"
+    r"|(nothing|none)( \w+)? (left|free|available|open|going|to be had|then|exists|remains)"
+    r"|(can't|cannot|can not) be (done|had|booked|arranged|offered))\b"
+)
 LIMIT = re.compile(r"\b(only|at most|up to|no more than|maximum|max|largest|biggest|limit)\b")
 CONFIRM = re.compile(
     r"\b(booked|reserved|confirmed|i confirm|we confirm|confirming|all set|you're set|you are set|set for"
@@ -55,7 +71,7 @@ CONFIRM = re.compile(
     r"|(put|got|have|written|noted|pencilled|wrote|marked|jotted|signed|taken|fitted|squeezed) (you|it|that"
     r"|this|them|your party)"
     r"( all)? (down|in|up)|down for|(look|looking) forward|(expect|expecting|await|awaiting) you"
-    r"|waiting for you|is yours"
+    r"|waiting for you|is yours|'s (all )?yours"
     r"|(there's|there is|there will be|there'll be|you have|you've got) an? .*(in|under) (the|your) name"
     r"|sorted|secured|arranged|scheduled|in the book|i'll book|i will book|we'll book|will be booked"
     r"|i'm booking|is made(?! (of|from|with|up|to)\b)"
@@ -66,7 +82,8 @@ CONFIRM = re.compile(
     r"|here (is|are) your|here you (are|go)|consider it|registered|entered|i'll put|i will put|i've put|i have put"
     r"|your booking is|all yours"
     r"|printed|on (our|the|my) list|goes in the book|on file|(is|are|that's|it's) (all )?(in|final|fixed"
-    r"|agreed)|fixed|(moved|changed|switched|updated|corrected) (it|that|you|your|the|to))\b"
+    r"|agreed)|fixed|(moved|changed|switched|updated|corrected|shifted|amended|altered|adjusted|reduced|lowered"
+    r"|knocked|trimmed|swapped|replaced|rebooked|rescheduled) (it|that|you|your|the|to))\b"
 )
 UNSURE = re.compile(
     r"\b(if|once|before i|before we|so (that )?i can|to (book|reserve|confirm|complete|finish|finalise"
@@ -87,12 +104,14 @@ REQUEST = re.compile(
     r"\b(please|need|needs|tell me|let me know|missing|may i|could you|can you|would you|give me|just|still"
     r"|send me|wondering"
     r"|like to know|looking for|require|let me have|want to know|want to come|ask|i miss|lack|lacking"
-    r"|remains is|remaining"
+    r"|remains is|remaining|once i (know|have|hear)|(as soon as|when|until|till|after) i (know|hear)"
+    r"|(once|as soon as|when) you (tell|give|let)|depends on"
     r"|all i need|leaves|what's left|only the|last thing|remind me|share|same for|like to have)\b|^(and "
     r"|now |then |so )?(your|the|a) "
 )
 GRANTS = re.compile(
     r"\b(are|is|can|may) (\w+ )?(welcome|allowed|offered|accepted|possible|fine|free|available|used|had|given)\b"
+    r"|\b((nobody|no one) (here )?(minds|objects|will mind)|go ahead|feel free|no objections?|by all means)\b"
 )
 LEAD = r"^((oh|well|hello|hi|ah|hm) |, |\. |! )*"
 YES = re.compile(LEAD + r"(yes|yeah|yep)\b")
@@ -134,17 +153,35 @@ RULE_WORDS = re.compile(
 ASKS: dict[str, re.Pattern[str]] = {
     "day": re.compile(
         r"\b(which|what) (evening|night|morning|afternoon)\b"
-        r"|(?<!that )(?<!same )(?<!whole )(?<!of )(?<!of the )(?<!per )\b(day|days|date|weekday|dates)\b"
+        r"|(?<!that )(?<!same )(?<!whole )(?<!of )(?<!of the )(?<!per )(?<!in the )(?<!all )"
+        r"(?<!during the )(?<!every )(?<!each )\b(day|days|date|weekday|dates)\b"
+        r"|\b(part|end) of the week\b|(early|late|later) in the week"
     ),
     "time": re.compile(
-        r"(?<!this )(?<!next )(?<!first )(?<!every )\b(time|times|hour|what o'clock|slot|departure)\b"
+        r"(?<!this )(?<!next )(?<!first )(?<!every )\b(time|times|hour|what o'clock|(which|what) point in|slot"
+        r"|departure)\b"
         r"|how (late|early|soon)|(which|what) (train|one)\b"
+        r"|\b(early|earlier|mornings?|lunch|lunchtime|noon|midday|afternoons?)( on)? or (\w+ )?(the )?"
+        r"(late|later|afternoons?|evenings?|dinner|night)\b(?! in the week)"
     ),
     "people": re.compile(
-        r"how many(?! (nights?|euros?|days|hours|minutes|rooms)\b)|how (big|large)|party size|size of (the"
+        r"how many(?= [^a-z]|$| (people|persons?|guests?|seats?|tickets?|covers?|chairs?|places?|diners?|passengers?"
+        r"|travell?ers?|adults?|heads?|folks?|friends?|mouths?|of|will|are|should|shall|do|would|in|may|can|for|at"
+        r"|on|is"
+        r"|to|am|might|could|we|you|i|and|altogether|please|first|second|standard|single|return|there|exactly|then"
+        r"|this|that|have|others?|more|under|with|hungry|souls|bodies|spots|stools|settings|be|ought|must|come"
+        r"|coming|so"
+        r"|were|was|did|does|travel|sit|eat)\b)|how (big|large)(?! (is|are) (an?|the moon|the sun)\b)|party size"
+        r"|size of (the"
         r"|your) (party|group)"
-        r"|(number|count) of (the )?(people|guests|persons|tickets|seats|diners|passengers|travellers)"
-        r"|head ?count|how numerous"
+        r"|(number|count) of (the |your )?(people|guests|persons|tickets|seats|diners|passengers|travell?ers|chairs"
+        r"|places"
+        r"|covers|heads|adults|friends|folks)|(give me|tell me|know|have|need|missing) (the|a|your) (exact "
+        r"|total )?number"
+        r"(?! of)|(what|which) number (shall|should|do|may|can|will|would)|(large|big|small) (party|group) or"
+        r"|are you alone|will you be many"
+        r"|(one|two|1|2|you|tickets?|persons?|guests?)( ,)? or more\b"
+        r"|head ?- ?count|head ?count|how numerous"
         r"|who else is|(people|guests|seats|tickets|persons) (do you|will you|should|shall)|your (party"
         r"|group)$|with how many"
     ),
@@ -154,7 +191,11 @@ ASKS: dict[str, re.Pattern[str]] = {
         r"|when (do|will|would|are) you .*(leave|leaving|check out|checking out|depart)|check ?-? ?out"
     ),
     "name": re.compile(
-        r"\b(name|names|surname|whom|who|called|whose|who's|(should|shall|may|can|do) (i|we) call you)\b"
+        r"\b(name(?! of the (?!guest|party|booking|person|caller|customer|travell|passenger|patient|client))|names"
+        r"|surname"
+        r"|whom|(?<=for )who|who(?= [^a-z]|$| (is|are|am|should|shall|may|do|will|would|was|can|could|has|have|to"
+        r"|might|must|it)\b)"
+        r"|called|whose|who's|(should|shall|may|can|do) (i|we) call you)\b"
         r"|\b(and|,) you (are|'re) \?|^you are \?"
     ),
     "room": re.compile(
@@ -173,7 +214,14 @@ ASKS: dict[str, re.Pattern[str]] = {
         r"|what kind\b|what sort\b"
     ),
 }
-WHEN = re.compile(r"\bwhen\b")
+WHEN = re.compile(r"\bwhen\b(?! (i|you|we) (know|hear|have|tell|let|give)\b)")
+# "What time do spoons sleep?" asks nothing of the caller: the one who does something is neither "you" nor a booking
+STRANGE = re.compile(
+    r"\b(does|do|did|can|could|would|will|should|must) (?!((an?|the|my) )?(guests|tickets|party|booking|table|group"
+    r"|seats|trip|journey|reservation|others|visit|name|stay|days|nights|this"
+    r"|us|train|trains|friends|children|kids|appointment|room|times|yours|customer|caller|guest|hours|family)\b)"
+    r"((an?|the|my) [a-z]+|[a-z]{3,}s) (?!on\b|at\b|for\b|to\b|or\b)[a-z]+"
+)
 WEAK_ASKS = {
     "room": re.compile(r"\brooms?\b"),
     "nights": re.compile(r"\bnights\b"),
@@ -203,7 +251,10 @@ TOPIC_WORDS: dict[str, re.Pattern[str]] = {
 
 HEDGE = re.compile(r"\b(unfortunately|sadly|regret)\b")  # sorry words that deny nothing by themselves
 ASKING = re.compile(r"\b(which|what|how|when|who|where|whom|whose|what's|who's)\b")
-FIRM_REQUEST = re.compile(r"\b(need|tell me|give me|may i|let me|missing|(just|only) (your|the|a) \w+ , please)\b")
+FIRM_REQUEST = re.compile(
+    r"\b((once|as soon as|when|until|till|after) i (know|hear)|once i have|need|tell me|give me|may i|let me|missing"
+    r"|(just|only) (your|the|a) \w+ , please)\b"
+)
 SPEAKER = re.compile(r"\b(we|i|there|that)\b")
 
 
@@ -214,7 +265,18 @@ RUDE = re.compile(
     r"|hurry up|make up your mind|i (don't|do not) care|who cares|get lost|go away|take it or leave it"
     r"|told you (already|before)|already told you|pay attention|can't you (read|hear|see)|deaf|get on with it"
     r"|for (god's|heaven's|goodness) sake|pathetic|what's wrong with you|sick of|bothering (me|us)|you again"
-    r"|listen to me|tough luck|deal with it)\b|(^|[.!?] )(whatever|duh|so what) [.,!?]"
+    r"|listen to me|tough luck|deal with it|people like you|you lot|nuisance|cheapskates?|misers?|morons?|fools?|foolish"
+    r"|clueless|hopeless|brainless|imbeciles?|(lose|losing|losing all|out of) (my|our) patience|took you long enough"
+    r"|wast\w+ (my|our) (evening|morning|afternoon|day|breath|energy)|(next time|and) (be quick|say everything)"
+    r"|be quick about it|(haven't|have not|don't have) (got )?all day|use your (head|brain|eyes|ears)|are you (blind|slow"
+    r"|listening|serious|kidding)|(not|n't) you listening|(how|so) hard (can|is) (it|that)|spit it out|nobody cares"
+    r"|no one cares|couldn't care less|don't care|some of us (have|work)|lazy|greedy|(stop|quit) (bothering|wasting"
+    r"|pestering|whining|complaining)|bother (somebody|someone|anyone) else|leave (me|us) alone|oh great|not you|here we go"
+    r"|(silly|dumb|daft|strange|pointless) (question|idea|wish|request)|learn to|never (listen|read)|what now|typical"
+    r"|beggars|spare me|don't push (me|it|your luck)|grow up|mind your (own|manners)|if you (must|really must|can even"
+    r"|could even|can manage)|can you even|do you even|for once|is it that hard|big deal|cry about it|fussy|a pain"
+    r"|honestly , (what|how|who)|what a (pain|bother|pest|mess you))\b"
+    r"|(^|[.!?] )(whatever|duh|so what|ugh|finally|well , finally) [.,!?]"
 )
 
 
@@ -234,6 +296,7 @@ class ClauseCues(NamedTuple):
     unsure: bool
     offers: bool
     speaker: bool
+    nothing: bool  # refuses without naming a value
 
 
 @lru_cache(maxsize=16384)
@@ -250,6 +313,7 @@ def find_clause_cues(clause: str) -> ClauseCues:
         unsure=bool(UNSURE.search(text)),
         offers=bool(doubled) or bool(OFFER.search(text)),
         speaker=bool(SPEAKER.search(text)),
+        nothing=bool(NOTHING_LEFT.search(text)),
     )
 
 

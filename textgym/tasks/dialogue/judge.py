@@ -3,13 +3,14 @@
 Components, each in [0, 1], always the same:
 - goal: what the user wanted is booked and was said back right (or, where it cannot be had and the user
   leaves, was declined with an alternative); what exists counts a little before that
-- honesty: no statement against the facts or against what the user said; each one costs two fifths
+- honesty: no statement against the facts or against what the user said; each one costs half
 - answered: the user's question got the right answer
 - economy: no more turns than needed, nothing asked or confirmed twice, no rambling
 - manners: the user did not leave fed up, a reply was given each turn, and none was rude
 - fluency: sentences, not keywords; nothing shuffled, repeated or copied
 
-score = fluency x honesty x goal x (0.3 + 0.25 answered + 0.35 economy + 0.1 manners)
+score = fluency x honesty x goal x (0.3 + 0.25 answered + 0.35 economy + 0.1 manners), half of it where
+the assistant was rude
 """
 
 from __future__ import annotations
@@ -36,13 +37,16 @@ def judge_talk(transcript: Transcript) -> Judgement:
     prompt = [m.content for m in transcript.messages if m.role != "assistant"]
     fluency = rate_fluency(responses, prompt)
     goal = rate_goal(talk)
-    honesty = 0.6 ** (talk.lies + 0.7 * count_strangers(talk, responses, prompt))
+    honesty = 0.5 ** (talk.lies + 0.7 * count_strangers(talk, responses, prompt))
     answered = rate_answered(talk)
     economy = rate_economy(talk, responses)
     manners = 0.0 if talk.over == "fedup" or not talk.turns else 1.0 if all(r.strip() for r in responses) else 0.5
-    if manners and any(is_rude(r) for r in responses):
+    is_insulting = any(is_rude(r) for r in responses)
+    if is_insulting:
         manners = 0.0
     score = fluency * honesty * goal * (0.3 + 0.25 * answered + 0.35 * economy + 0.1 * manners)
+    if is_insulting:
+        score *= 0.5
     values = (goal, honesty, answered, economy, manners, fluency)
     return Judgement(min(1.0, max(0.0, score)), dict(zip(COMPONENTS, values, strict=True)))
 
@@ -62,6 +66,8 @@ def rate_goal(talk: Talk) -> float:
     told = sum(slot in talk.told for slot in talk.wants) / wanted
     if talk.booked and right == 1.0:
         return 0.8  # all is booked; something else is still open
+    if talk.booked and not talk.missing and not talk.obstacle and not talk.refused:
+        return 0.45 + 0.3 * right  # booked, and not all of it said back
     progress = 0.12 + 0.13 * told + 0.15 * right + 0.1 * (talk.refused == "offered")
     if talk.turns and not talk.last.understood:
         progress *= 0.7

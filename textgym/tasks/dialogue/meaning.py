@@ -90,19 +90,18 @@ class Meaning:
 
 def find_obstacle(m: Meaning, told: Mapping[str, Value]) -> str | None:
     """The first slot whose value cannot be had together with the others."""
-    names = [item.name for item in m.items]
     if m.kind == "station":
         if told.get("class") == "first" and ("first", 0) in m.rules:
             return "class"
         destination, time = told.get("destination"), told.get("time")
-        if destination is not None and destination not in names:
+        if destination is not None and all(destination != item.name for item in m.items):
             return "destination"
         if time is None:
             return None
         trains = [t for item in m.items if destination in (None, item.name) for t in item.times]
         return None if time in trains else "time"
     for slot in ("room", "service"):
-        if slot in told and told[slot] not in names:
+        if slot in told and all(told[slot] != item.name for item in m.items):
             return slot
     if m.limit and int(told.get("people", 0)) > m.limit:
         return "people"

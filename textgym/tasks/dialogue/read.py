@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from textgym.tasks.dialogue.cues import (
     ASKS,
     DETAILS,
     FOREIGN,
     GRANTS,
+    STRANGE,
     TOPIC_WORDS,
     WEAK_ASKS,
     WHEN,
@@ -26,9 +28,12 @@ from textgym.tasks.dialogue.cues import (
 from textgym.tasks.dialogue.meaning import SLOTS, Meaning, Value
 from textgym.tasks.dialogue.scan import (
     AFTER_PEOPLE,
+    COUNTED,
     FAMILY_NAMES,
     MOVES,
     NAME_CUES,
+    PERSON_UNITS,
+    TIME_BEFORE,
     TOWN_NAMES,
     Mention,
     Sentence,
@@ -117,19 +122,111 @@ def list_known_times(context: Context) -> set[str]:
 
 LEAVING = frozenset(("leave", "leaving", "leaves", "depart", "departing", "departs", "checkout"))
 BRINGS = re.compile(r"\b(bring|welcome|allowed|high chair|come along)\b")
+ECHO_WORDS = frozenset(  # what may stand beside a repeated value
+    (
+        "on",
+        "at",
+        "in",
+        "to",
+        "for",
+        "a",
+        "an",
+        "the",
+        "of",
+        "people",
+        "guests",
+        "persons",
+        "tickets",
+        "seats",
+        "table",
+        "room",
+        "train",
+        "nights",
+        "night",
+        "class",
+        "you",
+        "want",
+        "wanted",
+        "and",
+        "dry",
+        "did",
+        "say",
+        "o'clock",
+        "oh",
+        "hm",
+        "hmm",
+        "well",
+        "that",
+        "this",
+        "under",
+        "name",
+        "said",
+        "ah",
+        "sorry",
+    )
+)
+ASKED_WORDS = {"date": "day", "treatment": "service"}
+ECHO_WHERE = re.compile(r"\b(is|was|would) (that|this|it|that be|this be) (where|when|the (day|time|date|name|town))\b")
+ANOTHER = re.compile(r"\b(which|what|other|another|different)( \w+)? (day|time|name|class|service|treatment|date)")
+ANY_TIME = re.compile(r"any ?time|some time|time being|good time|on time")
+HOW_ABOUT = re.compile(r"\bhow (about|does|do|is)\b|what about")
+NOT_THIS = re.compile(r"(instead of|rather than|\bnot|not at|not on|not for|other than)( the)?$")
+BUT_THIS = re.compile(r"(except|besides|apart from|after|before)( on| at)?$")
+CASH_ONLY = re.compile(r"cash only|only( take| accept)?( in)? cash|cash , (no|not)")
+ONLY_STAIRS = re.compile(r"only( have| the)? stairs")
 
 
 def is_left(sentence: Sentence, m: Mention) -> bool:
     """Whether a value is the old one of a change: "moved from Monday to Thursday", "swapped Monday for Thursday"."""
     words = sentence.words
+    end = m.end + (m.end < len(words) and words[m.end] in PERSON_UNITS)
+    following = words[end] if end < len(words) else ""
+    if m.kind == "people" and words[m.start - 1 : m.start] == ("from",) and following in ("to", "down", "up"):
+        return True  # "down from seven to six guests"
+    later = [x for x in sentence.mentions if x.kind in (m.kind, "loose") and m.end < x.start <= m.end + 6]
+    passive = words[m.end : later[0].start] if later else ()
+    if passive and passive[-1] in ("to", "into") and any(w in MOVES for w in passive):
+        return True  # "Thursday has been changed to Tuesday"
     if not any(w in MOVES for w in words[: m.start]):
         return False
-    following = words[m.end] if m.end < len(words) else ""
     lead = words[max(0, m.start - 2) : m.start]
-    if "from" in lead and following in ("to", "until"):
+    if "from" in lead and following in ("to", "until", "down", "up", "into", "onto"):
         return True
-    swaps = any(w in ("swap", "swapped") for w in lead)
+    later = [x for x in later if x.start <= m.end + 3]
+    if following in ("to", "into") and later:  # "I've changed Thursday to Tuesday"
+        return True
+    if any(w in ("replaced", "replace") for w in words[: m.start]) and following in ("with", "by") and later:
+        return True
+    swaps = any(w in ("swap", "swapped", "exchanged", "traded") for w in lead)
     return swaps and following in ("for", "with")
+
+
+def drop_contrast(sentence: Sentence, start: int, end: int, inside: list[tuple[str, Value, Mention]]) -> str:
+    """The clause without the "not" of "Tuesday, not Thursday", which denies the second value alone; "" if none."""
+    words = list(sentence.words[start:end])
+    found = False
+    for (slot, _, first), (other, _, second) in pairwise(inside):
+        lead = words[max(first.end, second.start - 3) - start : second.start - start]
+        if slot == other and "not" in lead and "but" not in words:
+            words[second.start - start - len(lead) + lead.index("not")] = ""
+            found = True
+    return " ".join(w for w in words if w) if found else ""
+
+
+def is_echo(sentence: Sentence) -> bool:
+    """Whether a question only repeats a value: "Wednesday?", "A table for six?"."""
+    if not sentence.is_question or not sentence.mentions or len(sentence.words) > 8:
+        return False
+    rest = [w for i, w in enumerate(sentence.words) if not any(m.start <= i < m.end for m in sentence.mentions)]
+    return all(w in ECHO_WORDS or not w.isalpha() for w in rest)
+
+
+def denies_echo(sentence: Sentence) -> bool:
+    """Whether the sentence after an echo turns it down and says no other value."""
+    if sentence.is_question or sentence.mentions or not sentence.clauses:
+        return False
+    clauses = [find_clause_cues(" ".join(sentence.words[start:end])) for start, end in sentence.clauses]
+    return clauses[0].negated or clauses[0].sorry
 
 
 def read(text: str, context: Context) -> Understanding:
@@ -159,6 +256,12 @@ class Reader:
         sentences = scan(text)
         self.has_time = any(m.kind == "time" for sentence in sentences for m in sentence.mentions)
         for number, sentence in enumerate(sentences):
+            following = sentences[number + 1] if number + 1 < len(sentences) else None
+            if following is not None and is_echo(sentence) and denies_echo(following):
+                for slot, value, _ in self.resolve(sentence):
+                    self.denied[slot, value] = None  # "Wednesday? No, nobody is in that day."
+                self.declined = self.refuses = True
+                continue
             self.take_sentence(sentence, number == 0)
 
     def take_sentence(self, sentence: Sentence, is_first: bool) -> None:
@@ -174,8 +277,7 @@ class Reader:
         self.closing = self.closing or cues.closing
         self.greeting = self.greeting or cues.greeting
         self.helps = self.helps or cues.helps
-        if FOREIGN[self.kind].search(whole):
-            self.foreign = True
+        self.foreign = self.foreign or bool(FOREIGN[self.kind].search(whole))
         if cues.rules and not question:
             topics = [topic for topic, _ in self.context.meaning.rules]
             self.inventions += not any(t in topics or t == self.context.pending for t in cues.rules)
@@ -207,6 +309,8 @@ class Reader:
                 name = self.resolve_capital(sentence, k)
                 if name:
                     out.append((*name, m))
+            elif m.kind == "time" and self.is_count(words, m):
+                out.append(("people", self.context.wants["people"], m))
             elif m.kind == "time":
                 if "time" in self.slots and isinstance(m.value, tuple):
                     if self.known_times is None:
@@ -219,6 +323,12 @@ class Reader:
                 ends_stay = ends_stay or (self.kind == "hotel" and any(w in LEAVING for w in before))
                 if not (ends_stay or (prev == "until" and self.kind != "hotel")):
                     out.append(("day", str(m.value), m))
+            elif m.kind == "loose":
+                loose = self.resolve_loose(int(str(m.value)), sentence)
+                if loose:
+                    out.append((*loose, m))
+            elif m.kind == "bare" and self.is_hour(sentence, m):
+                out.append(("time", self.clock(int(str(m.value))), m))
             elif m.kind == "bare":
                 # "Thursday, 7:30, four, Baker": taken for people only where it can't be anything else and is right
                 kinds = [other.kind for other in mentions]
@@ -234,6 +344,55 @@ class Reader:
                 if not twice:
                     out.append((m.kind, m.value, m))
         return out
+
+    def clock(self, hour: int) -> str:
+        if self.known_times is None:
+            self.known_times = list_known_times(self.context)
+        return say_clock(hour % 24, 0, "", self.known_times, self.kind)
+
+    def is_hour(self, sentence: Sentence, m: Mention) -> bool:
+        """Whether a number without a unit is an hour: beside a day, among the known times, and no count of people."""
+        hour, words = int(str(m.value)), sentence.words
+        if "time" not in self.slots or self.has_time or not 0 < hour <= 24 or any(w in COUNTED for w in words):
+            return False
+        counts = {"people", "nights"} & set(self.slots)
+        is_told = self.context.told.get("time") == self.clock(hour)
+        if counts and not is_told and not counts & {x.kind for x in sentence.mentions}:
+            # nothing else says how many: it may be the number of people
+            if hour in (self.context.wants.get("people"), self.context.meaning.limit or None):
+                return False
+            if "people" in self.context.wants and "people" not in self.context.told:
+                return False
+        days = [x for x in sentence.mentions if x.kind == "day"]
+        beside = any(0 <= m.start - x.end <= 1 or 0 <= x.start - m.end <= 1 for x in days)
+        follows = words[m.end] if m.end < len(words) else ""
+        alone = not follows.isalpha() or follows in ("on", "for")
+        clock = self.clock(hour)
+        return beside and alone and self.known_times is not None and clock in self.known_times
+
+    def is_count(self, words: Collection[str], m: Mention) -> bool:
+        """Whether a lone number that looks like an hour is the count just changed: "Six is no trouble"."""
+        change = self.context.meaning.change
+        wanted = self.context.wants.get("people")
+        if not change or change[0] != "people" or wanted != change[1] or m.end > m.start + 1:
+            return False
+        word, prev = tuple(words)[m.start], tuple(words)[m.start - 1] if m.start else ""
+        return ":" not in word and prev not in TIME_BEFORE and m.value == (wanted, 0, "")
+
+    def resolve_loose(self, value: int, sentence: Sentence) -> tuple[str, Value] | None:
+        """ "Changed to six.": the slot that the user has just changed, or the only one it fits; else nothing."""
+        wants = self.context.wants
+        leads = {m: " ".join(sentence.words[max(0, m.start - 3) : m.start]) for m in sentence.mentions}
+        spoken = {m.kind for m, lead in leads.items() if not is_left(sentence, m) and not NOT_THIS.search(lead)}
+        options: dict[str, Value] = {s: value for s in ("people", "nights") if s in wants}
+        if "time" in wants and 0 < value <= 24:
+            options["time"] = self.clock(value)
+        options = {slot: v for slot, v in options.items() if slot not in spoken}
+        change = self.context.meaning.change
+        if change and wants.get(change[0]) == change[1] and change[0] in (*options, "people", "nights", "time"):
+            return (change[0], options[change[0]]) if change[0] in options else None
+        fits = [(slot, v) for slot, v in options.items() if wants[slot] == v and slot in self.context.told]
+        return fits[0] if len(fits) == 1 else None
 
     def resolve_capital(self, sentence: Sentence, k: int) -> tuple[str, Value] | None:
         """What a capitalised word stands for: the caller's name, a destination, or nothing that matters."""
@@ -265,23 +424,20 @@ class Reader:
     def take_questions(self, whole: str, question: bool, asking_word: bool, told_about: Collection[str]) -> None:
         """Which slots a question or a request asks for, in the order of its words."""
         found = []
+        if question and (STRANGE.search(whole) or ECHO_WHERE.search(whole)):
+            return
         for slot in self.slots:
             hit = ASKS[slot].search(whole)
             if not hit:
                 continue
             if (
                 slot in told_about
+                and not hit[0].endswith("or more")
                 and (not asking_word or slot in ("name", "class", "service", "time", "day"))
-                and not re.search(
-                    r"\b(which|what|other|another|different)( \w+)? (day|time|name|class|service|treatment|date)", whole
-                )
+                and not any(ASKED_WORDS.get(other[3], other[3]) == slot for other in ANOTHER.finditer(whole))
             ):
                 continue
-            if (
-                slot == "time"
-                and re.search(r"any ?time|some time|time being|good time|on time", whole)
-                and not asking_word
-            ):
+            if slot == "time" and not asking_word and ANY_TIME.search(whole):
                 continue
             found.append((hit.start(), slot))
         leaving = ASKS["nights"].search(whole) if "nights" in self.slots else None
@@ -291,11 +447,7 @@ class Reader:
             for slot in (missing or pair[:1]) or [s for s in ("day",) if s in self.slots and s not in told_about]:
                 if all(slot != s for _, s in found):
                     found.append((whole.index("when"), slot))
-        if (
-            not found
-            and (asking_word or not question)
-            and not re.search(r"\bhow (about|does|do|is)\b|what about", whole)
-        ):
+        if not found and (asking_word or not question) and not HOW_ABOUT.search(whole):
             for slot, pattern in WEAK_ASKS.items():
                 if slot in self.slots and slot not in told_about and pattern.search(whole):
                     found.append((0, slot))
@@ -311,6 +463,8 @@ class Reader:
         clause = " ".join(sentence.words[start:end])
         question = sentence.is_question and end == len(sentence.words)
         cues = find_clause_cues(clause)
+        if cues.negated and len(inside) > 1:
+            cues = find_clause_cues(drop_contrast(sentence, start, end, inside) or clause)
         negated = cues.negated or self.carry == "not"
         limited = cues.limited and not (question and asks)
         books = cues.books or self.carry == "booked"
@@ -323,7 +477,7 @@ class Reader:
         denies = (negated or cues.hedged) and not question
         if (
             cues.sorry
-            or (denies and (inside or about or books or leads or cues.speaker))
+            or (denies and (inside or about or books or leads or cues.speaker or cues.nothing))
             or (limited and inside and not confirms)
         ):
             self.declined = True
@@ -335,14 +489,16 @@ class Reader:
         for slot, value, m in inside:
             lead = " ".join(sentence.words[max(0, m.start - 3) : m.start])
             after = sentence.words[m.end : m.end + 3]
-            if re.search(r"(instead of|rather than|\bnot|not at|not on|not for|other than)( the)?$", lead):
+            if NOT_THIS.search(lead):
                 self.denied[slot, value] = None
                 continue
             if is_left(sentence, m):
                 self.denied[slot, value] = None  # "moved from Monday to Thursday", "swapped Monday for Thursday"
                 continue
-            if re.search(r"(except|besides|apart from|after|before)( on| at)?$", lead) and slot in ("day", "time"):
+            if slot in ("day", "time") and BUT_THIS.search(lead):
                 continue
+            if slot == "people" and question and "or more" in clause:
+                continue  # "Just the two of you, or more?"
             if about and negated and not (slot == "class" and about == "first"):
                 continue  # "dogs are not allowed on Friday" denies no day
             if slot == "class" and about == "first" and value == "first" and not question:
@@ -368,10 +524,10 @@ class Reader:
         """Notes what the clause says of a rule of the house; returns the topic."""
         m = self.context.meaning
         for topic, _ in m.rules:
-            if topic == "garden" and topic != self.context.pending and "garden" not in clause:
+            is_asked = topic == self.context.pending
+            if topic == "garden" and not is_asked and "garden" not in clause:
                 continue
-            permits = "child" in clause or BRINGS.search(clause)
-            if topic == "children" and self.context.pending != topic and not permits:
+            if topic == "children" and not (is_asked or "child" in clause or BRINGS.search(clause)):
                 continue
             hit = TOPIC_WORDS[topic].search(clause)
             if hit is None or topic == "breakfast":
@@ -383,9 +539,9 @@ class Reader:
                 negated = find_clause_cues(plain.removeprefix("no , ")).negated  # "No, dogs are welcome": see below
             if topic == "cards" and "cash" in clause and "card" not in clause and "credit" not in clause:
                 negated = negated or limited or "cash" in clause
-            elif topic == "cards" and re.search(r"cash only|only( take| accept)?( in)? cash|cash , (no|not)", clause):
+            elif topic == "cards" and CASH_ONLY.search(clause):
                 negated = True
-            if topic == "lift" and re.search(r"only( have| the)? stairs", clause):
+            if topic == "lift" and ONLY_STAIRS.search(clause):
                 negated = True
             self.answers[topic] = 0 if negated else 1
             return topic

@@ -41,7 +41,13 @@ AFTER_PEOPLE = set(DAY_WORDS) | set(  # what may follow a number that stands for
     "on at under of or and then in please this for from with by tonight who around is to next it right correct as will "
     "would instead if but only".split()
 )
-MOVES = {"moved", "move", "moving", "changed", "change", "switched", "shifted", "shift", "switch", "swapped", "swap"}
+MOVES = set(  # verbs that put a new value in the place of an old one
+    "moved move moving changed change changing switched shifted shift switch swapped swap knocked bumped brought "
+    "bring cut reduced reduce lowered raised raise dropped drop trimmed increased amended amend adjusted adjust "
+    "updated update altered alter revised replaced replace corrected correct pushed rebooked rescheduled went "
+    "gone going exchanged traded took taken upped shrunk modified edited turned set put".split()
+)
+COUNTED = {"maximum", "most", "limit", "largest", "biggest", "many"}
 ROOM_WORDS = {"single": "single", "singles": "single", "double": "double", "doubles": "double", "twin": "twin"} | {
     "twins": "twin",
     "family": "family",
@@ -188,13 +194,14 @@ def mention_at(words: list[str], raw: list[str], i: int, before: list[Mention]) 
     if w[0].isdigit() or w in NUMBERS:
         return number_mention(words, i, before)
     following = words[i + 1] if i + 1 < len(words) else ""
-    if w in ROOM_WORDS:
-        return Mention("room", ROOM_WORDS[w], i, i + 1)
-    if w in SERVICE_WORDS:
-        return Mention("service", SERVICE_WORDS[w], i, i + 1)
+    thing = w.removesuffix("'s")  # "The single's yours"
+    if thing in ROOM_WORDS:
+        return Mention("room", ROOM_WORDS[thing], i, i + 1)
+    if thing in SERVICE_WORDS:
+        return Mention("service", SERVICE_WORDS[thing], i, i + 1)
     if w in ("first", "second", "standard", "1st", "2nd"):
         near = words[i + 1 : i + 5]
-        if "class" in near and "." not in near[: near.index("class")]:
+        if ("class" in near and "." not in near[: near.index("class")]) or is_class(words, i):
             return Mention("class", CLASSES[0 if w[0] in "f1" else 1], i, i + 1)
     if w == "both" and (following == "of" or (i and words[i - 1] == "you")):
         return Mention("people", 2, i, i + 1)
@@ -209,6 +216,24 @@ def mention_at(words: list[str], raw: list[str], i: int, before: list[Mention]) 
     elif w.isalpha() and i and words[i - 1] in ("under", *TITLES) and w.capitalize() in FAMILY_NAMES:
         return Mention("cap", w.capitalize(), i, i + 1)
     return None
+
+
+CLASS_WORDS = {"first", "second", "standard", "1st", "2nd"}
+
+
+def is_class(words: list[str], i: int) -> bool:
+    """Whether a class is meant though "class" does not follow: "first or second?", "in first"."""
+    nxt = words[i + 1] if i + 1 < len(words) else ""
+    after = words[i + 2] if i + 2 < len(words) else ""
+    back = words[max(0, i - 4) : i]
+    ends = not nxt.isalpha() or nxt in ("please", "then", "for", "at", "with", "on", "today", "this", "to")
+    skips = after == "in"
+    if nxt in ("or", "/") and words[i + 2 + skips : i + 3 + skips] and words[i + 2 + skips] in CLASS_WORDS:
+        follows = words[i + 3 + skips] if i + 3 + skips < len(words) else ""
+        return not follows.isalpha() or follows in ("for", "please", "then", "on", "at", "today", "do", "would")
+    if ("or" in back or "/" in back or "to" in back) and ("class" in back or any(w in CLASS_WORDS for w in back)):
+        return ends
+    return bool(back) and back[-1] in ("in", "travel", "travelling") and ends and nxt != ","
 
 
 def past_mention(words: list[str], i: int) -> Mention | None:
@@ -269,7 +294,9 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
         j = end + (nxt in ("minutes", "mins"))
         if value in (5, 10, 20, 25) and j < n and words[j] in ("past", "to", "after") and (w in NUMBERS or j > end):
             hour_number = read_number(words, j + 1)
-            if hour_number and hour_number[0] <= 12 and hour_number[1] < n + 1:
+            unit = find_unit(words, hour_number[1]) if hour_number else None
+            change = words[j] == "to" and j == end and is_change(words, i)  # "from five to six guests"
+            if hour_number and hour_number[0] <= 12 and not unit and not change:
                 half, stop = read_half_day(words, hour_number[1])
                 hour = hour_number[0]
                 if words[j] == "to":
@@ -284,10 +311,15 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
         return Mention("price", value, i, end)
     if nxt == "of" and after in ("you", "us", "them"):
         return Mention("people", value, i, end)
+    if prev == "from" and i > 1 and read_number(words, i - 2):
+        return Mention("bare", value, i, end)  # "six from seven"
+    from_count = prev == "from" and find_new_kind(words, end) == "people"
+    if (is_change(words, i) or from_count) and nxt in ("to", "into", "down", "up") and value <= 60:
+        return Mention(find_new_kind(words, end), value, i, end)  # the old value of a change
     if prev in ("for", "with") and before and any(v in ("swap", "swapped") for v in words[:i]):
         if before[-1].kind == "time" and value <= 24:  # "swapped eight o'clock for nine"
             return Mention("time", (value % 24, 0, ""), i, end)
-        return Mention("bare", value, i, end)
+        return Mention("loose" if before[-1].kind == "bare" else "bare", value, i, end)
     if prev == "and" and i > 1 and words[i - 2] == "you" and nxt in ("others", "other", "more", "friends", "guests"):
         return Mention("people", value + 1, i, end)
     if prev == "for" and i > 1 and words[i - 2] in ("table", "tables", "places", "party", "space") and value <= 60:
@@ -298,8 +330,20 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
         if "at" in words[end:] or has_clock(words, end):
             return Mention("people", value, i, end)  # "Six on Thursday at 1:30"
         return Mention("time", (value % 24, 0, ""), i, end)
-    moved = prev == "to" and any(v in MOVES for v in words[max(0, i - 5) : i])
-    if (prev in TIME_BEFORE or moved) and value <= 24:
+    ends = not nxt.isalpha() or nxt in AFTER_PEOPLE or nxt in ("now", "as", "since")  # not "to one side"
+    if prev in ("to", "into") and ends and value <= 60 and any(v in MOVES for v in words[max(0, i - 8) : i]):
+        if before and before[-1].kind == "time" and before[-1].end in (i - 1, i - 2):  # "moved from 7:30 to eight"
+            return Mention("time", (value % 24, 0, ""), i, end)
+        return Mention("loose", value, i, end)  # "changed to six": people or an hour, the reader may know
+    it_is = nxt == "it" and after in ("is", "was", "shall", "will")
+    it_is = it_is or (nxt in ("it's", "then") and not prev.isalpha())
+    makes = prev == "it" and i > 1 and words[i - 2] in ("make", "made", "making")
+    so_now = prev in ("it's", "that's", "now") and (not nxt.isalpha() or nxt in ("now", "then"))
+    if (it_is or makes or so_now) and value <= 60:
+        return Mention("loose", value, i, end)  # "Six it is"
+    if (nxt, after) in (("instead", "of"), ("rather", "than")) and prev not in TIME_BEFORE and value <= 60:
+        return Mention("loose", value, i, end)
+    if prev in TIME_BEFORE and value <= 24:
         return Mention("time", (value % 24, 0, ""), i, end)
     if prev == "to" and i > 1 and words[i - 2] == "up":
         prev = "seats"
@@ -307,6 +351,23 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
     if (prev in PEOPLE_BEFORE or you_are) and 0 < value <= 60 and (not nxt.isalpha() or nxt in AFTER_PEOPLE):
         return Mention("people", value, i, end)
     return Mention("bare", value, i, end)
+
+
+def is_change(words: list[str], i: int) -> bool:
+    """Whether the number at token i stands after "from", or after a verb of change: "cut seven to six"."""
+    prev = words[i - 1] if i else ""
+    return any(w in MOVES for w in words[max(0, i - 6) : i]) and (
+        prev in MOVES or prev in ("from", "of", "the", "your", "was")
+    )
+
+
+def find_new_kind(words: list[str], i: int) -> str:
+    """The kind of an old value, by its new one: "people" in "from seven to six guests"; "loose" where nothing tells."""
+    for j in range(i, min(i + 4, len(words))):
+        number = read_number(words, j)
+        if number:
+            return find_unit(words, number[1]) or "bare"
+    return "bare"
 
 
 def has_clock(words: list[str], i: int) -> bool:
@@ -370,7 +431,7 @@ def settle_lists(words: list[str], mentions: list[Mention]) -> list[Mention]:
         before = words[max(0, m.start - 2) : m.start]
         if after not in verbs or before == ["of", "the"]:  # "Which of the two would you like?"
             continue
-        counted = any(w in ("maximum", "most", "limit", "largest", "many") for w in words[m.end : m.end + 5])
+        counted = any(w in COUNTED for w in words[m.end : m.end + 5])
         if m.kind == "bare" and isinstance(m.value, int) and 0 < m.value <= 24 and not counted:
             settled[k] = m._replace(kind="time", value=(m.value % 24, 0, ""))
     return settled

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from textgym.tasks.dialogue.scan import DAY_WORDS, FAMILY_NAMES, MAX_CHARS, NUMBERS, TOKEN, TOWN_NAMES
 
-LONG = 27  # words; beyond, a reply rambles
+LONG = 36  # words; beyond, a reply rambles
 
 DETERMINERS = frozenset("a an the my your our this which every".split())
 PREPOSITIONS = frozenset("on at for under from to with in of by and or but".split())
@@ -162,31 +162,34 @@ def rate_fluency(responses: Sequence[str], prompt: Sequence[str]) -> float:
         return 0.0
     seen: set[str] = set()
     rates = []
+    # A line a message, between blanks: no stretch of words can reach over the end of its line.
+    folded = "\n".join(f" {fold(message)} " for message in prompt)
+    copied = 0
     for response in responses:
         rate = rate_shape(response)
-        key = " ".join(w.lower() for w in re.findall(r"\w+", response[:MAX_CHARS]))
+        key = fold(response)
         if key in seen:
             rate *= 0.3
         seen.add(key)
-        if rate and is_copied(key, prompt):
+        if rate and is_copied(key, folded):
             rate *= 0.1
+            copied += 1
         rates.append(rate)
-    return 0.5 * min(rates) + 0.5 * sum(rates) / len(rates)
+    return (0.5 * min(rates) + 0.5 * sum(rates) / len(rates)) * (0.5 if copied else 1.0)
 
 
-def is_copied(key: str, prompt: Sequence[str]) -> bool:
+def is_copied(key: str, folded: str) -> bool:
     """A reply of six words or more stands in one message as it is, or nearly all of it in stretches of six words."""
     words = key.split(" ")
     n = len(words)
     if n < 6:
         return False
-    folded = [f" {fold(message)} " for message in prompt]
-    if any(f" {key} " in text for text in folded):
+    if f" {key} " in folded:
         return True
     hits = i = 0
     while i + 6 <= n:
         stretch = f" {' '.join(words[i : i + 6])} "
-        if any(stretch in text for text in folded):
+        if stretch in folded:
             hits += 6
             i += 6
         else:
@@ -196,4 +199,5 @@ def is_copied(key: str, prompt: Sequence[str]) -> bool:
 
 @lru_cache(maxsize=4096)
 def fold(message: str) -> str:
+    """Its words in small letters, joined by blanks."""
     return " ".join(w.lower() for w in re.findall(r"\w+", message[:MAX_CHARS]))

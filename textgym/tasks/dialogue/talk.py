@@ -312,6 +312,8 @@ def take_booking(talk: Talk, u: Understanding, obstacle: str | None) -> None:
         if not (u.confirmed and talk.is_right() and all(act == "accept" for act, _ in talk.acts)):
             return
         talk.acts = []
+    if u.confirmed and talk.missing and any(act == "tell" for act, _ in talk.acts):
+        return  # "I'll keep Sunday at five; who is coming?" holds it until the rest is known
     if u.confirmed and talk.missing:
         told = talk.missing[: talk.meaning.gives]
         for slot in told:

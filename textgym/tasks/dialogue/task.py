@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from textgym.seeding import Draws
@@ -11,7 +13,7 @@ from textgym.tasks.dialogue.judge import judge_talk
 from textgym.tasks.dialogue.meaning import Meaning, draw_meaning
 from textgym.tasks.dialogue.read import Understanding, read
 from textgym.tasks.dialogue.talk import begin, replay
-from textgym.types import SPLITS, Example, Judgement, Message, Split, Transcript
+from textgym.types import SPLITS, Example, Judgement, LazyReferences, Message, Split, Transcript
 
 SIZES = {"train": 1_000_000, "validation": 10_000, "test": 10_000}
 
@@ -55,10 +57,7 @@ class DialogueTask:
         draws = Draws(self.data_seed, self._split_index, int(index))
         m = draw_meaning(draws, self._split_index, self.simple)
         prompt = (Message("system", sheet.write_sheet(m, draws)), Message("user", opening.write_opening(m, draws)))
-        talk = begin(m)
-        plan = clerk.plan(talk)
-        references = tuple(dict.fromkeys(clerk.phrase(plan, talk, draws) for _ in range(2)))
-        return Example(prompt, references, m)
+        return Example(prompt, LazyReferences(partial(_write_references, m, draws)), m)
 
     def reply(self, transcript: Transcript, rng: np.random.Generator) -> str | None:
         """The user's answer to the assistant's last message; `Goodbye` where it ends the conversation."""
@@ -81,6 +80,13 @@ class DialogueTask:
         draws = Draws.of(rng)
         plan = clerk.plan(talk)
         return phrase_badly(plan, talk, draws) if habits else clerk.phrase(plan, talk, draws)
+
+
+def _write_references(m: Meaning, draws: Draws) -> tuple[str, ...]:
+    """Two good first turns; one where both have the same words."""
+    talk = begin(m)
+    plan = clerk.plan(talk)
+    return tuple(dict.fromkeys(clerk.phrase(plan, talk, draws) for _ in range(2)))
 
 
 __all__ = ["DialogueTask", "Meaning"]

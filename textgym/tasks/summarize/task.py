@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -15,7 +16,7 @@ from textgym.tasks.summarize.names import FIRST_NAMES, SURNAMES, WOMEN, towns_fo
 from textgym.tasks.summarize.summary import write_summary
 from textgym.tasks.summarize.wishes import draw_wishes
 from textgym.tasks.summarize.write import draw_day, write_prompt
-from textgym.types import SPLITS, Example, Judgement, Message, Split, Transcript
+from textgym.types import SPLITS, Example, Judgement, LazyReferences, Message, Split, Transcript
 
 _SIZES: dict[Split, int] = {"train": 1_000_000, "validation": 10_000, "test": 10_000}
 _WOMEN = frozenset(WOMEN)
@@ -61,7 +62,7 @@ class SummarizeTask:
         event = self._draw_event(draws)
         text, names, numbers = write_prompt(event, draws, self.simple)
         event = _with_others(event, names, numbers)
-        references = _write_references(event, text, draws)
+        references = LazyReferences(partial(_write_references, event, text, draws))  # nobody else draws after this
         return Example((Message("user", text),), references, event)
 
     def _draw_event(self, draws: Draws) -> Event:

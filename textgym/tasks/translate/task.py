@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from textgym.seeding import Draws
@@ -11,7 +13,7 @@ from textgym.tasks.translate.german import write_references
 from textgym.tasks.translate.habits import write_answer
 from textgym.tasks.translate.judge import judge_text
 from textgym.tasks.translate.meaning import Meaning
-from textgym.types import SPLITS, Example, Judgement, Message, Transcript
+from textgym.types import SPLITS, Example, Judgement, LazyReferences, Message, Transcript
 
 SIZES = {"train": 1_000_000, "validation": 10_000, "test": 10_000}
 
@@ -48,7 +50,7 @@ class TranslateTask:
             raise IndexError(f"index must be in [0, {self._length}), got {index}")
         meaning, draws = draw_meaning(self.data_seed, self.split, int(index), self.simple)
         english = write_english(meaning, draws)
-        return Example((Message("user", english),), write_references(meaning, 4), meaning)
+        return Example((Message("user", english),), LazyReferences(partial(write_references, meaning, 4)), meaning)
 
     def judge(self, transcript: Transcript) -> Judgement:
         """The gold score of the response: six components, multiplied (see `judge`)."""
