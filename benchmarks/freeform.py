@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -39,8 +40,10 @@ PAIRS = {
     "dialogue": "freeform_dialogue_pairs.jsonl",
 }
 REPLIES = "freeform_dialogue_replies.jsonl"
-HOURS = {name: hour for hour, name in enumerate(SMALL[:14])} | {"noon": 12}
-MINUTES = {"five": 5, "ten": 10, "quarter": 15, "twenty": 20, "twenty-five": 25, "half": 30, "thirty": 30, "forty": 40, "fifty": 50}
+HOURS = {name: hour for hour, name in enumerate(SMALL[:14])} | {"noon": 12, "midday": 12}
+MINUTES = {"five": 5, "ten": 10, "quarter": 15, "twenty": 20, "twenty-five": 25, "half": 30, "thirty": 30}
+MINUTES |= {"fifteen": 15, "forty": 40, "forty-five": 45, "fifty": 50, "fifty-five": 55}
+PART_OF_DAY = re.compile(r"\b(tonight|today|sharp|in the (morning|afternoon|evening)|at night|[ap][.]?m[.]?)")
 
 
 def read_rows(name: str) -> list[dict[str, Any]]:
@@ -96,14 +99,17 @@ def rank_pairs(world: str) -> dict[str, Any]:
 
 
 def minutes_of(text: str) -> int:
-    """A labelled time, as minutes on a 12-hour clock: "half past seven", "twenty to five", "thirteen hundred hours"."""
-    words = text.lower().replace(".", "").removeprefix("a ").split()
+    """A labelled time as minutes on a 12-hour clock: "half past seven", "half seven", "6.25", "thirteen hundred hours"."""
+    said = PART_OF_DAY.sub("", re.sub(r"(?<=\d)[.](?=\d)", ":", text.lower())).replace(".", "")
+    words = re.sub(r"(?<=[a-z])-(thirty|fifteen|forty)", r" \1", said.removeprefix("a ")).split()
     first = words[0].split(":")
     if first[0].isdigit():
         return (int(first[0]) * 60 + (int(first[1]) if len(first) > 1 else 0)) % 720
     if len(words) > 2 and words[1] in ("past", "to"):
         hour, minute = HOURS[words[2]] * 60, MINUTES[words[0]]
         return (hour + (minute if words[1] == "past" else -minute)) % 720
+    if words[0] == "half":
+        return (HOURS[words[1]] * 60 + 30) % 720
     return (HOURS[words[0]] * 60 + MINUTES.get(words[1] if len(words) > 1 else "", 0)) % 720
 
 
@@ -156,6 +162,7 @@ def hear_replies() -> Iterator[tuple[dict[str, Any], list[str], list[str], bool]
 def rate_replies() -> dict[str, Any]:
     """What the simulated user makes of the replies."""
     by_kind: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    by_set: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     wrong_rows, missed_rows = [], []
     taken = understood = n = 0
     for row, wrong, missed, is_served in hear_replies():
@@ -164,6 +171,8 @@ def rate_replies() -> dict[str, Any]:
         understood += right
         by_kind[row["kind"]][0] += right
         by_kind[row["kind"]][1] += 1
+        by_set[row.get("set", 1)][0] += right
+        by_set[row.get("set", 1)][1] += 1
         taken += any("=" in w for w in wrong)
         if wrong:
             wrong_rows.append((row["index"], row["reply"], wrong, missed))
@@ -177,6 +186,7 @@ def rate_replies() -> dict[str, Any]:
         "served_unheard": sum(served for *_, served in missed_rows),
         "wrong_value": taken,
         "wrong_ask": len(wrong_rows) - taken,
+        "by_set": {number: tuple(found) for number, found in sorted(by_set.items())},
         "by_kind": {k: tuple(v) for k, v in by_kind.items()},
         "missed": missed_rows,
         "wrong": wrong_rows,
@@ -210,6 +220,8 @@ def main() -> None:
     )
     print(f"    {heard['wrong_value']} with a wrong value taken, {heard['wrong_ask']} with a question that was none,")
     print(f"    {heard['served_unheard']} taken as served")
+    for number, (right, total) in heard["by_set"].items():
+        print(f"    {right:3d} of {total:3d}  set {number}")
     for kind, (right, total) in heard["by_kind"].items():
         print(f"    {right:3d} of {total:3d}  {kind}")
     if args.show:

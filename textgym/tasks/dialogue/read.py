@@ -223,7 +223,9 @@ def is_echo(sentence: Sentence) -> bool:
 
 def denies_echo(sentence: Sentence) -> bool:
     """Whether the sentence after an echo turns it down and says no other value."""
-    if sentence.is_question or sentence.mentions or not sentence.clauses:
+    if sentence.is_question or not sentence.clauses:
+        return False
+    if any(m.kind in ("day", "time", "people", "nights", "name", "cap") for m in sentence.mentions):
         return False
     clauses = [find_clause_cues(" ".join(sentence.words[start:end])) for start, end in sentence.clauses]
     return clauses[0].negated or clauses[0].sorry

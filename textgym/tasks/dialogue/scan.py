@@ -304,6 +304,8 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
                 return Mention("time", (hour, value, half), i, stop)
     if w.isdigit() and len(w) == 4 and value % 100 < 60 and value < 2400 and (nxt == "hours" or prev in TIME_BEFORE):
         return Mention("time", (value // 100, value % 100, ""), i, end + (nxt == "hours"))
+    if w == "one" and nxt in ("at", "from", "for", "on", "in", "that", "which"):
+        return None  # "the eleven o'clock and one at noon"
     unit = find_unit(words, end)
     if unit:
         return Mention(unit, value, i, end)
