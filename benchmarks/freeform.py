@@ -99,7 +99,7 @@ def rank_pairs(world: str) -> dict[str, Any]:
 
 
 def minutes_of(text: str) -> int:
-    """A labelled time as minutes on a 12-hour clock: "half past seven", "half seven", "6.25", "thirteen hundred hours"."""
+    """A labelled time as minutes on a 12-hour clock: "half past seven", "6.25", "thirteen hundred hours"."""
     said = PART_OF_DAY.sub("", re.sub(r"(?<=\d)[.](?=\d)", ":", text.lower())).replace(".", "")
     words = re.sub(r"(?<=[a-z])-(thirty|fifteen|forty)", r" \1", said.removeprefix("a ")).split()
     first = words[0].split(":")

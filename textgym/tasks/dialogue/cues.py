@@ -35,7 +35,7 @@ HARMLESS = re.compile(
     r"|do not hesitate|no need|not only|nothing else|no extra|no doubt|why not|no later|no matter"
     r"|if (that|it|this) (doesn't|isn't|does not|is not)|if not|isn't it|is it not|aren't you|right , no|not to worry"
     r"|don't forget|do not forget|full name|once full|in full|nothing (about|regarding|against)"
-    r"|gone (from|down|up))\b"
+    r"|gone (from|down|up)|(nobody|no one) (here )?(will )?minds?|(don't|do not) mind|no objections?)\b"
 )
 NEGATION = re.compile(
     r"\b(no|nobody|not|nothing|none|never|cannot|can't|couldn't|won't|isn't|aren't|wasn't|don't|doesn't|didn't"
@@ -260,12 +260,13 @@ SPEAKER = re.compile(r"\b(we|i|there|that)\b")
 
 RUDE = re.compile(
     r"\b(you people|why (can't|couldn't|didn't) you|you should have (looked|told|said|thought|read|called|known|asked"
-    r"|come|been|checked|listened|booked)|wast\w+ (of )?(my|our) time|i hate|how many times|just \w+ (it|that) yourself"
+    r"|come|been|checked|listened|booked)|wast\w+ (of )?(my|our) time|i hate (you|this|callers|people|it)|how many times|just \w+ (it|that) yourself"
     r"|your own fault|(not|isn't) my (problem|fault|job)|your problem|shut up|stupid|idiots?|dumb|ridiculous|annoying"
     r"|hurry up|make up your mind|i (don't|do not) care|who cares|get lost|go away|take it or leave it"
     r"|told you (already|before)|already told you|pay attention|can't you (read|hear|see)|deaf|get on with it"
     r"|for (god's|heaven's|goodness) sake|pathetic|what's wrong with you|sick of|bothering (me|us)|you again"
-    r"|listen to me|tough luck|deal with it|people like you|you lot|nuisance|cheapskates?|misers?|morons?|fools?|foolish"
+    r"|listen to me|tough luck|deal with it|people like you|you lot|(?<!sorry for )(a|what) nuisance"
+    r"|cheapskates?|misers?|morons?|fools|foolish (question|idea|man|woman|people)"
     r"|clueless|hopeless|brainless|imbeciles?|(lose|losing|losing all|out of) (my|our) patience|took you long enough"
     r"|wast\w+ (my|our) (evening|morning|afternoon|day|breath|energy)|(next time|and) (be quick|say everything)"
     r"|be quick about it|(haven't|have not|don't have) (got )?all day|use your (head|brain|eyes|ears)|are you (blind|slow"
@@ -276,7 +277,7 @@ RUDE = re.compile(
     r"|beggars|spare me|don't push (me|it|your luck)|grow up|mind your (own|manners)|if you (must|really must|can even"
     r"|could even|can manage)|can you even|do you even|for once|is it that hard|big deal|cry about it|fussy|a pain"
     r"|honestly , (what|how|who)|what a (pain|bother|pest|mess you))\b"
-    r"|(^|[.!?] )(whatever|duh|so what|ugh|finally|well , finally) [.,!?]"
+    r"|(^|[.!?] )((whatever|duh|so what|ugh) [.,!?]|(well , )?finally [.!])"
 )
 
 

@@ -3,7 +3,7 @@
 Components, each in [0, 1], always the same:
 - goal: what the user wanted is booked and was said back right (or, where it cannot be had and the user
   leaves, was declined with an alternative); what exists counts a little before that
-- honesty: no statement against the facts or against what the user said; each one costs half
+- honesty: no statement against the facts or against what the user said; each one costs more than two fifths
 - answered: the user's question got the right answer
 - economy: no more turns than needed, nothing asked or confirmed twice, no rambling
 - manners: the user did not leave fed up, a reply was given each turn, and none was rude
@@ -37,7 +37,7 @@ def judge_talk(transcript: Transcript) -> Judgement:
     prompt = [m.content for m in transcript.messages if m.role != "assistant"]
     fluency = rate_fluency(responses, prompt)
     goal = rate_goal(talk)
-    honesty = 0.5 ** (talk.lies + 0.7 * count_strangers(talk, responses, prompt))
+    honesty = 0.56 ** (talk.lies + 0.7 * count_strangers(talk, responses, prompt))
     answered = rate_answered(talk)
     economy = rate_economy(talk, responses)
     manners = 0.0 if talk.over == "fedup" or not talk.turns else 1.0 if all(r.strip() for r in responses) else 0.5
