@@ -349,7 +349,7 @@ def write_manifest(config: AssetConfig, folder: Path, seconds: float | None) -> 
             gold[f"gold_{name}_ci95"] = round(found.intervals["gold"], 4)
         figures = json.loads((folder / "rewards" / world / "figures.json").read_text())
         quality[world] = {"policy": gold, "reward_model": figures}
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json")
     manifest = {
         "command": "python -m agents assets",
         "config": asdict(config),

@@ -70,7 +70,7 @@ def falls_short(*worlds: str) -> list[Any]:
     return [pytest.param(w, marks=mark) if w in worlds else w for w in WORLDS.values()]
 
 
-@pytest.mark.parametrize("world", falls_short("translate", "dialogue"))
+@pytest.mark.parametrize("world", falls_short())
 def test_the_policy_leaves_something_to_learn(world: str) -> None:
     """Good enough to be rewarded sometimes, with faults that greedy decoding has too."""
     found = manifest()["quality"][world]["policy"]
@@ -82,7 +82,7 @@ def test_the_policy_leaves_something_to_learn(world: str) -> None:
 @pytest.mark.parametrize("world", falls_short("summarize", "translate", "dialogue"))
 def test_the_reward_model_is_nearly_as_accurate_as_can_be(world: str) -> None:
     found = manifest()["quality"][world]["reward_model"]
-    assert found["accuracy"] >= 0.9 * found["accuracy_ceiling"]
+    assert found["written_accuracy"] >= 0.9 * found["written_accuracy_ceiling"]  # spoiled texts are easier
     assert found["accuracy"] > found["accuracy_of_longer"]  # no length counter
 
 
