@@ -68,6 +68,9 @@ class _Slots(CacheLayerMixin):
         return self.used + length, 0
 
 
+KEPT_FULL = 0.8  # share of rows still going below which the batch is cut down: copying the cache costs about a step
+
+
 class KeyValueCache(Cache):
     """Keys and values of every layer; rows can be repeated (samples of a prompt) and dropped."""
 
@@ -154,14 +157,17 @@ def generate(
     out_logprobs = torch.zeros((n, max_new_tokens), device=device)
     active = torch.arange(n, device=device)  # which sample each row of the shrinking batch is
     columns = torch.arange(width + max_new_tokens, device=device)
+    is_going = torch.ones(n, dtype=torch.bool, device=device)  # finished rows stay until enough of them have gathered
     for t in range(max_new_tokens):
         chosen, logprobs = _choose(head(model, last), forbidden, temperature, generator)
-        out_tokens[active, t], out_logprobs[active, t] = chosen, logprobs
-        going = (chosen != end_of_turn).nonzero().squeeze(1)
-        if len(going) == 0 or t == max_new_tokens - 1:
+        out_tokens[active[is_going], t], out_logprobs[active[is_going], t] = chosen[is_going], logprobs[is_going]
+        is_going &= chosen != end_of_turn
+        left = int(is_going.sum())
+        if left == 0 or t == max_new_tokens - 1:
             break
-        if len(going) < len(active):
-            active, chosen, lengths = active[going], chosen[going], lengths[going]
+        if left <= KEPT_FULL * len(active):
+            going = is_going.nonzero().squeeze(1)
+            active, chosen, lengths, is_going = active[going], chosen[going], lengths[going], is_going[going]
             cache.keep(going)
         # Prompts are padded on the right: a row sees its own prompt and what it has said since.
         seen = columns[: width + t + 1]
