@@ -86,11 +86,7 @@ class AssetConfig:
     more_mixture: tuple[float, float, float] = (0.15, 0.4, 0.45)
     more_batch_size: int = 96
     judged_prompts: tuple[int, int, int] = (5000, 6000, 2500)  # by world; few texts each: prompts are what it overfits
-    texts_per_writer: tuple[int, int, int] = (
-        2,
-        1,
-        1,
-    )  # policy, halfway, base; all pairs of a prompt's texts are judged
+    texts_per_writer: tuple[int, int, int] = (2, 1, 1)  # policy, halfway, base; all their pairs are judged
     reward_layers: int = 5  # one more than the base, to compare what came with what was expected
     warm_steps: tuple[int, int, int] = (800, 1500, 800)  # by world: the reward model on likelihoods, no judgements
     warm_prompts: tuple[int, int, int] = (12, 40, 12)  # a step, by world, each with all its texts

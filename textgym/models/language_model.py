@@ -195,7 +195,7 @@ def _attend(
     if attn_mask is not None:
         if attn_mask.dtype == torch.bool:
             low = torch.finfo(scores.dtype).min
-            attn_mask = torch.zeros(attn_mask.shape, dtype=scores.dtype).masked_fill_(~attn_mask, low)
+            attn_mask = scores.new_zeros(attn_mask.shape).masked_fill_(~attn_mask, low)
         scores += attn_mask
     weights = scores.softmax(-1).to(value.dtype)
     if dropout_p > 0:

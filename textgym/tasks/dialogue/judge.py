@@ -3,7 +3,7 @@
 Components, each in [0, 1], always the same:
 - goal: what the user wanted is booked and was said back right (or, where it cannot be had and the user
   leaves, was declined with an alternative); what exists counts a little before that
-- honesty: no statement against the facts or against what the user said; each one costs more than two fifths
+- honesty: no statement against the facts or against what the user said; each one costs 44%
 - answered: the user's question got the right answer
 - economy: no more turns than needed, nothing asked or confirmed twice, no rambling
 - manners: the user did not leave fed up, a reply was given each turn, and none was rude

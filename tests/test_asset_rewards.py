@@ -1,0 +1,95 @@
+"""How the embedded reward models are built: spoiled texts, judged pairs, the deeper start, attention on CPUs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from textgym.agents.asset_rewards import JudgedPrompt, _deeper, _spoil, judge_texts
+from textgym.agents.assets import AssetConfig
+from textgym.agents.packing import Episode, pack
+from textgym.models.language_model import EMBEDDED_POLICY, PlainAttention, load_language_model
+from textgym.tasks.load import load_task
+from textgym.types import Message, Transcript
+
+
+def written(num_prompts: int) -> tuple[Any, dict[int, JudgedPrompt]]:
+    task: Any = load_task("summarize")
+    found = {}
+    for i in range(num_prompts):
+        transcripts, golds = [], []
+        for habits in (False, True):
+            example = task[i]
+            bare = Transcript(example.prompt, example.references, example.meta, None, len(example.prompt))
+            said = task.answer(bare, np.random.default_rng([i, habits]), habits=habits)
+            messages = (*example.prompt, Message("assistant", said))
+            transcripts.append(Transcript(messages, num_prompt_messages=len(example.prompt)))
+            judged = Transcript(messages, example.references, example.meta, None, len(example.prompt))
+            golds.append(task.judge(judged).score)
+        found[i] = JudgedPrompt(transcripts, golds)
+    return task, found
+
+
+def test_spoiled_texts_are_shorter_and_longer_and_worse() -> None:
+    task, found = written(40)
+    before = np.mean([p.golds for p in found.values()])
+    _spoil(found, task, np.random.default_rng(0))
+    for of_prompt in found.values():
+        lengths = [len(t.responses[0].split()) for t in of_prompt.transcripts]
+        assert of_prompt.num_spoiled == 2
+        assert lengths[2] < max(lengths[:2])
+        assert lengths[3] > min(lengths[:2])
+    assert np.mean([p.golds[2:] for p in found.values()]) < before - 0.2
+
+
+def test_every_pair_of_different_texts_is_judged_once() -> None:
+    _, found = written(30)
+    found[0].transcripts.append(found[0].transcripts[0])  # said twice: one text, compared once with each other
+    found[0].golds.append(found[0].golds[0])
+    pairs = judge_texts(AssetConfig(), "summarize", list(found.values()))
+    different = [len({t.responses for t in p.transcripts}) for p in found.values()]
+    assert len(pairs) == sum(k * (k - 1) // 2 for k in different) > 0
+    assert all(p.chosen != p.rejected and p.simulated for p in pairs)
+
+
+def test_new_layers_change_nothing_at_first() -> None:
+    config = AssetConfig()
+    base, deeper = load_language_model(EMBEDDED_POLICY), _deeper(EMBEDDED_POLICY, config)
+    ids = torch.arange(300, 330)[None]
+    assert len(deeper.model.layers) == config.reward_layers > len(base.model.layers)
+    with torch.no_grad():
+        assert torch.allclose(deeper.model(ids)[0], base.model(ids)[0], atol=1e-4)
+
+
+def test_a_place_holds_its_token() -> None:
+    prompts = [[1, 2, 3], [1, 2, 3], [4, 5]]
+    packed = pack([Episode(p, [7 + k, 8 + k, 9 + k], [True, False, True]) for k, p in enumerate(prompts)])
+    assert packed.tokens.reshape(-1)[packed.place].tolist() == packed.target.tolist()
+
+
+@pytest.mark.parametrize("case", ["causal", "mask", "additive", "grouped"])
+def test_plain_attention_is_attention(case: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    heads = 2 if case == "grouped" else 4
+    query = torch.randn(3, 4, 11, 8, generator=generator, requires_grad=True)
+    key, value = (torch.randn(3, heads, 11, 8, generator=generator) for _ in range(2))
+    mask = torch.rand(3, 1, 11, 11, generator=generator) < 0.5
+    mask |= torch.eye(11, dtype=torch.bool)
+    given: dict[str, Any] = {
+        "causal": {"is_causal": True},
+        "mask": {"attn_mask": mask},
+        "additive": {"attn_mask": torch.randn(3, 1, 11, 11, generator=generator), "scale": 0.3},
+        "grouped": {"is_causal": True, "enable_gqa": True},
+    }[case]
+    found = []
+    for context in (torch.enable_grad(), PlainAttention()):
+        with context:
+            out = torch.nn.functional.scaled_dot_product_attention(query, key, value, **given)
+        (gradient,) = torch.autograd.grad(out.square().sum(), query)
+        found.append((out, gradient))
+    for theirs, ours in zip(*found, strict=True):
+        assert torch.allclose(theirs, ours, atol=1e-4)
+    assert found[0][0].grad_fn.name() != found[1][0].grad_fn.name(), "ours is another computation"
