@@ -9,7 +9,9 @@ Left out: encoder-decoders, and generation with sliding-window or recurrent stat
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -120,14 +122,22 @@ def trunk(
     if mask is not None and getattr(model.config, "_attn_implementation", "sdpa") != "sdpa":
         additive = torch.zeros(mask.shape, dtype=next(model.parameters()).dtype, device=mask.device)
         mask = additive.masked_fill_(~mask, torch.finfo(additive.dtype).min)
+    model_class: Any = type(model.base_model)
+    given: dict[str, Any] = {} if cache is None else {_cache_argument(model_class): cache}
     output = model.base_model(
         input_ids=tokens,
         position_ids=position_ids,
         attention_mask=mask,
-        past_key_values=cache,
         use_cache=cache is not None,
+        **given,
     )
     return output.last_hidden_state
+
+
+@lru_cache
+def _cache_argument(model_class: Any) -> str:
+    """What the model calls its cache: transformers 5.24 renamed `past_key_values`."""
+    return "cache" if "cache" in inspect.signature(model_class.forward).parameters else "past_key_values"
 
 
 def head(model: Any, hidden: Tensor) -> Tensor:
