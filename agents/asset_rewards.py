@@ -34,8 +34,8 @@ from textgym.rewards.train import RewardTrainConfig, train_reward_model
 from textgym.seeding import derive_seeds
 from textgym.types import Message, Transcript
 
-from .assets import IDS, WORLDS, AssetConfig, save_half
-from .packing import Packed, pack
+from .assets import IDS, WORLDS, AssetConfig, save_half, wanted_indices
+from .packing import Episode, pack
 from .policy import log_distribution
 from .rollout import Rollout, play
 from .supervised import SupervisedConfig, encode_conversation, make_optimizers, set_learning_rates
@@ -73,8 +73,9 @@ def write_texts(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work:
             autoreset_mode="Disabled",
         )
         task = env.unwrapped.task
+        indices = wanted_indices(task, 800_000)
         for start in range(0, config.judged_prompts[WORLDS.index(world)], size):
-            index = range(800_000 + start, 800_000 + start + size)
+            index = list(itertools.islice(indices, size))
             said = play(
                 env,
                 writer,
@@ -141,14 +142,15 @@ def warm_start(
     The target is log π(token) minus its expectation, so that a free choice of words costs nothing.
     Returns the share of the target's variance that it explains in the last tenth of the steps.
     """
-    base = load_language_model(work / "base")
-    student = _deeper(work / "base", config)
+    base, student = load_language_model(work / "base"), _deeper(work / "base", config)
     by_prompt = [
         [encode_conversation(tokenizer, _until_last_answer(t), t.num_prompt_messages) for t in p.transcripts]
         for p in texts
     ]
+    by_prompt.sort(key=lambda episodes: len(episodes[0].prompt) + sum(len(e.continuation) for e in episodes))
+    targets = [t for part in _parts(by_prompt) for t in _surprise(base, part)]
     plan = SupervisedConfig(
-        num_steps=config.warm_steps[WORLDS.index(world)],
+        num_steps=config.warm_steps,
         learning_rate=config.warm_learning_rate,
         muon=True,
         muon_learning_rate=config.warm_muon_learning_rate,
@@ -159,19 +161,23 @@ def warm_start(
     explained = []
     for step in range(plan.num_steps):
         set_learning_rates(optimizers, step, plan)
-        chosen = rng.choice(len(by_prompt), config.warm_prompts[WORLDS.index(world)], replace=False)
-        packed = pack([e for i in chosen for e in by_prompt[i]])
-        with arithmetic(torch.device("cpu"), torch.bfloat16):
-            target = _surprise(base, packed) / 4
-            hidden = trunk(student, packed.tokens, packed.position_ids, packed.mask)
-            found = student.score(hidden.reshape(-1, hidden.shape[-1])[packed.place]).squeeze(-1).float()
-        loss = torch.nn.functional.smooth_l1_loss(found, target)
-        loss.backward()
+        chosen = np.sort(rng.choice(len(by_prompt), min(config.warm_prompts, len(by_prompt)), replace=False))
+        target = torch.cat([targets[i] for i in chosen])
+        found = []
+        for part in _parts(chosen):
+            packed = pack([e for i in part for e in by_prompt[i]])
+            with arithmetic(torch.device("cpu"), torch.bfloat16):
+                hidden = trunk(student, packed.tokens, packed.position_ids, packed.mask)
+                outputs = student.score(hidden.reshape(-1, hidden.shape[-1])[packed.place]).squeeze(-1).float()
+            wanted = torch.cat([targets[i] for i in part])
+            loss = torch.nn.functional.smooth_l1_loss(outputs, wanted, reduction="sum") / len(target)
+            loss.backward()
+            found.append(outputs.detach())
         torch.nn.utils.clip_grad_norm_(student.parameters(), plan.max_grad_norm)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        explained.append(1 - float((found.detach() - target).square().mean() / target.var()))
+        explained.append(1 - float((torch.cat(found) - target).square().mean() / target.var()))
     with quietly():
         student.save_pretrained(folder)
     tokenizer.hf.save_pretrained(folder)
@@ -195,13 +201,21 @@ def _deeper(base: Path, config: AssetConfig) -> Any:
     return student
 
 
+def _parts(prompts: Any, size: int = 10) -> list[Any]:
+    """What one forward pass takes: larger ones leave the caches of a CPU and take twice the time a token."""
+    return [prompts[start : start + size] for start in range(0, len(prompts), size)]
+
+
 @torch.no_grad()
-def _surprise(base: Any, packed: Packed) -> torch.Tensor:
-    """(N,) log π(token) - Σ π log π of the answers' tokens, within [-8, 3] nats."""
-    hidden = trunk(base, packed.tokens, packed.position_ids, packed.mask)
-    log_all = log_distribution(base, hidden.reshape(-1, hidden.shape[-1])[packed.source])
+def _surprise(base: Any, prompts: list[list[Episode]]) -> list[torch.Tensor]:
+    """A quarter of log π(token) - Σ π log π of the answers' tokens, within [-8, 3] nats; a tensor a prompt."""
+    packed = pack([e for episodes in prompts for e in episodes])
+    with arithmetic(torch.device("cpu"), torch.bfloat16):
+        hidden = trunk(base, packed.tokens, packed.position_ids, packed.mask)
+        log_all = log_distribution(base, hidden.reshape(-1, hidden.shape[-1])[packed.source])
     said = log_all.gather(1, packed.target[:, None]).squeeze(1)
-    return (said - (log_all.exp() * log_all).sum(1)).clamp(-8, 3)
+    surprise = (said - (log_all.exp() * log_all).sum(1)).clamp(-8, 3) / 4
+    return list(surprise.split([sum(e.num_chosen for e in episodes) for episodes in prompts]))
 
 
 def _until_last_answer(transcript: Transcript) -> tuple[Message, ...]:
