@@ -86,9 +86,11 @@ class AssetConfig:
     mixture: tuple[float, float, float] = (0.4, 0.3, 0.3)  # of a batch, by world
     more_mixture: tuple[float, float, float] = (0.15, 0.4, 0.45)
     more_batch_size: int = 96
+    expert_steps: int = 500  # good answers of one task, before its reward model
+    expert_rate: float = 0.6  # of both learning rates
     judged_prompts: tuple[int, int, int] = (5000, 6000, 2500)  # by world; few texts each: prompts are what it overfits
-    texts_per_writer: tuple[int, int, int] = (2, 1, 1)  # policy, halfway, base; all their pairs are judged
-    reward_layers: int = 5  # one more than the base, to compare what came with what was expected
+    texts_per_writer: tuple[int, int, int] = (2, 1, 1)  # policy, halfway, expert; all their pairs are judged
+    reward_layers: int = 5  # one more than the expert, to compare what came with what was expected
     warm_steps: int = 1700  # of the reward model on likelihoods, no judgements
     warm_prompts: int = 24  # a step, each with all its texts
     warm_learning_rate: float = 1.5e-3
