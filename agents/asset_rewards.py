@@ -1,12 +1,11 @@
 """The embedded reward models: texts, judgements by simulated raters, and training, a task at a time.
 
-1. An expert: the base tuned further on good answers of this one task.
-2. Texts that the policy, the expert and the point between them wrote, and some of them cut or
-   padded: what an agent tries first when a reward can be fooled.
-3. A warm start without a judgement: a token reward model, made from the expert, learns how
-   surprised the expert is by each token. A causal network sees a token only after its trunk has
-   stopped predicting it, so it gets one more layer to compare the two.
-4. All pairs of a prompt's texts are judged by simulated raters, and the model is trained on them.
+1. Texts that the policy and the checkpoints on its way wrote, and some of them cut or padded: what
+   an agent tries first when a reward can be fooled.
+2. A warm start without a judgement: a token reward model learns how surprised the base is by each
+   token. A causal network sees a token only after its trunk has stopped predicting it, so it gets
+   one more layer to compare the two.
+3. All pairs of a prompt's texts are judged by simulated raters, and the model is trained on them.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import itertools
 import json
 import math
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +34,11 @@ from textgym.rewards.train import RewardTrainConfig, train_reward_model
 from textgym.seeding import derive_seeds
 from textgym.types import Message, Transcript
 
-from .assets import IDS, WORLDS, AssetConfig, demonstrations, save_half, wanted_indices
+from .assets import IDS, WORLDS, AssetConfig, save_half
 from .packing import Episode, pack
 from .policy import log_distribution
 from .rollout import Rollout, play
-from .supervised import SupervisedConfig, encode_conversation, make_optimizers, set_learning_rates, tune
+from .supervised import SupervisedConfig, encode_conversation, make_optimizers, set_learning_rates
 
 
 @dataclass
@@ -51,39 +50,20 @@ class JudgedPrompt:
     num_spoiled: int = 0
 
 
-def train_expert(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path, folder: Path) -> None:
-    """Saves the base after more good answers of one task, which is all that its reward model has to know."""
-    model = load_language_model(work / "base")
-    plan = SupervisedConfig(
-        num_steps=config.expert_steps,
-        learning_rate=config.expert_rate * config.learning_rate,
-        muon=True,
-        muon_learning_rate=config.expert_rate * config.muon_learning_rate,
-        prompt_weight=0.0,
-        final_lr_fraction=0.05,
-    )
-    mixture = (float(world == WORLDS[0]), float(world == WORLDS[1]), float(world == WORLDS[2]))
-    tune(model, demonstrations(replace(config, mixture=mixture), tokenizer, "whole", 600_000), plan)
-    with quietly():
-        model.save_pretrained(folder)
-
-
-def write_texts(
-    config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path, expert: Path
-) -> list[JudgedPrompt]:
-    """Texts by the policy, by the expert, and by the point between them; and, of one turn, two of them spoiled.
+def write_texts(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path) -> list[JudgedPrompt]:
+    """Texts by the policy, by the base, and by the point between them; and, of one turn, two of them spoiled.
 
     The policy that RL arrives at writes better than the one it starts from; a reward model that
     had seen only the start's faults would have to guess there.
     """
-    policy, best = load_language_model(work / "policy"), load_language_model(expert)
+    policy, base = load_language_model(work / "policy"), load_language_model(work / "base")
     between = copy.deepcopy(policy)
     with torch.no_grad():
-        for mine, other in zip(between.parameters(), best.parameters(), strict=True):
+        for mine, other in zip(between.parameters(), base.parameters(), strict=True):
             mine.lerp_(other, 0.5)
     size = 50
     found: dict[int, JudgedPrompt] = {}
-    for w, (writer, num_texts) in enumerate(zip((policy, between, best), config.texts_per_writer, strict=True)):
+    for w, (writer, num_texts) in enumerate(zip((policy, between, base), config.texts_per_writer, strict=True)):
         env: Any = gym.make_vec(
             IDS[world],
             num_envs=size * num_texts,
@@ -93,9 +73,8 @@ def write_texts(
             autoreset_mode="Disabled",
         )
         task = env.unwrapped.task
-        indices = wanted_indices(task, 800_000)
         for start in range(0, config.judged_prompts[WORLDS.index(world)], size):
-            index = list(itertools.islice(indices, size))
+            index = range(800_000 + start, 800_000 + start + size)
             said = play(
                 env,
                 writer,
@@ -155,22 +134,22 @@ def judge_texts(config: AssetConfig, world: str, texts: list[JudgedPrompt]) -> l
 
 
 def warm_start(
-    config: AssetConfig, tokenizer: ChatTokenizer, expert: Path, texts: list[JudgedPrompt], folder: Path
+    config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path, texts: list[JudgedPrompt], folder: Path
 ) -> float:
-    """Saves a token reward model that says how surprised the expert is by each token; no judgement is used.
+    """Saves a token reward model that says how surprised the base is by each token; no judgement is used.
 
     The target is log π(token) minus its expectation, so that a free choice of words costs nothing.
     Returns the share of the target's variance that it explains in the last tenth of the steps.
     """
-    teacher, student = load_language_model(expert), _deeper(expert, config)
+    base, student = load_language_model(work / "base"), _deeper(work / "base", config)
     by_prompt = [
         [encode_conversation(tokenizer, _until_last_answer(t), t.num_prompt_messages) for t in p.transcripts]
         for p in texts
     ]
     by_prompt.sort(key=lambda episodes: len(episodes[0].prompt) + sum(len(e.continuation) for e in episodes))
-    targets = [t for part in _parts(by_prompt) for t in _surprise(teacher, part)]
+    targets = [t for part in _parts(by_prompt) for t in _surprise(base, part)]
     plan = SupervisedConfig(
-        num_steps=config.warm_steps,
+        num_steps=config.warm_steps[WORLDS.index(world)],
         learning_rate=config.warm_learning_rate,
         muon=True,
         muon_learning_rate=config.warm_muon_learning_rate,
@@ -181,7 +160,8 @@ def warm_start(
     explained = []
     for step in range(plan.num_steps):
         set_learning_rates(optimizers, step, plan)
-        chosen = np.sort(rng.choice(len(by_prompt), min(config.warm_prompts, len(by_prompt)), replace=False))
+        num_prompts = min(config.warm_prompts[WORLDS.index(world)], len(by_prompt))
+        chosen = np.sort(rng.choice(len(by_prompt), num_prompts, replace=False))
         target = torch.cat([targets[i] for i in chosen])
         found = []
         for part in _parts(chosen):
@@ -205,15 +185,15 @@ def warm_start(
     return sum(tail) / len(tail)
 
 
-def _deeper(expert: Path, config: AssetConfig) -> Any:
-    """The expert with an output a token, and with layers on top that change nothing yet."""
+def _deeper(base: Path, config: AssetConfig) -> Any:
+    """The base with an output a token, and with layers on top that change nothing yet."""
     from transformers import AutoConfig, AutoModelForTokenClassification
 
-    shape: Any = AutoConfig.from_pretrained(expert, num_labels=1)
+    shape: Any = AutoConfig.from_pretrained(base, num_labels=1)
     shape.num_hidden_layers = config.reward_layers
     with quietly(), torch.random.fork_rng():
         torch.manual_seed(config.seed)  # new weights come from the global generator
-        student: Any = AutoModelForTokenClassification.from_pretrained(str(expert), config=shape, dtype=torch.float32)
+        student: Any = AutoModelForTokenClassification.from_pretrained(str(base), config=shape, dtype=torch.float32)
     for layer in student.model.layers[config.num_layers :]:
         torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
         torch.nn.init.zeros_(layer.mlp.down_proj.weight)
@@ -227,12 +207,12 @@ def _parts(prompts: Any, size: int = 10) -> list[Any]:
 
 
 @torch.no_grad()
-def _surprise(teacher: Any, prompts: list[list[Episode]]) -> list[torch.Tensor]:
+def _surprise(base: Any, prompts: list[list[Episode]]) -> list[torch.Tensor]:
     """A quarter of log π(token) - Σ π log π of the answers' tokens, within [-8, 3] nats; a tensor a prompt."""
     packed = pack([e for episodes in prompts for e in episodes])
     with arithmetic(torch.device("cpu"), torch.bfloat16):
-        hidden = trunk(teacher, packed.tokens, packed.position_ids, packed.mask)
-        log_all = log_distribution(teacher, hidden.reshape(-1, hidden.shape[-1])[packed.source])
+        hidden = trunk(base, packed.tokens, packed.position_ids, packed.mask)
+        log_all = log_distribution(base, hidden.reshape(-1, hidden.shape[-1])[packed.source])
     said = log_all.gather(1, packed.target[:, None]).squeeze(1)
     surprise = (said - (log_all.exp() * log_all).sum(1)).clamp(-8, 3) / 4
     return list(surprise.split([sum(e.num_chosen for e in episodes) for episodes in prompts]))
@@ -263,11 +243,10 @@ def build_reward(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work
     """Trains one reward model and stores it in half precision, with its figures."""
     from transformers import AutoModelForTokenClassification
 
-    expert, warm, trained = (work / "rewards" / f".{world}-{part}" for part in ("expert", "warm", "trained"))
-    train_expert(config, world, tokenizer, work, expert)
-    texts = write_texts(config, world, tokenizer, work, expert)
+    texts = write_texts(config, world, tokenizer, work)
     preferences = judge_texts(config, world, texts)
-    explained = warm_start(config, tokenizer, expert, texts, warm)
+    trained, warm = work / "rewards" / f".{world}-trained", work / "rewards" / f".{world}-warm"
+    explained = warm_start(config, world, tokenizer, work, texts, warm)
     plan = RewardTrainConfig(
         epochs=config.reward_epochs,
         batch_size=config.reward_batch_size[WORLDS.index(world)],
@@ -288,6 +267,6 @@ def build_reward(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work
     save_half(AutoModelForTokenClassification.from_pretrained(trained, dtype=torch.float32), tokenizer, folder)
     shutil.copy(trained / "README.md", folder / "README.md")
     write_text(folder / "figures.json", json.dumps(figures, indent=2) + "\n")
-    for folder_of_part in (expert, warm, trained):
-        shutil.rmtree(folder_of_part)
+    shutil.rmtree(trained)
+    shutil.rmtree(warm)
     print(world, json.dumps(figures), flush=True)

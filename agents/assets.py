@@ -14,15 +14,14 @@ From seeds and this file alone, in the order of any RLHF project:
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import itertools
 import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -75,10 +74,10 @@ class AssetConfig:
     initializer_range: float = 0.06
     copy_steps: int = 400
     simple_steps: int = 500
-    whole_steps: int = 1600
-    more_steps: int = 1300  # whole examples again, fewest of them summaries, which are learned first
+    whole_steps: int = 1800
+    more_steps: int = 1600  # whole examples again, fewest of them summaries, which are learned first
     habit_steps: int = 400
-    habit_share: tuple[float, float, float] = (0.65, 0.48, 0.48)  # of demonstrations, by world; others do it right
+    habit_share: tuple[float, float, float] = (0.65, 0.56, 0.55)  # of demonstrations, by world; others do it right
     batch_size: int = 64
     learning_rate: float = 2.5e-3
     muon_learning_rate: float = 1e-2
@@ -86,13 +85,11 @@ class AssetConfig:
     mixture: tuple[float, float, float] = (0.4, 0.3, 0.3)  # of a batch, by world
     more_mixture: tuple[float, float, float] = (0.15, 0.4, 0.45)
     more_batch_size: int = 96
-    expert_steps: int = 500  # good answers of one task, before its reward model
-    expert_rate: float = 0.6  # of both learning rates
     judged_prompts: tuple[int, int, int] = (5000, 6000, 2500)  # by world; few texts each: prompts are what it overfits
-    texts_per_writer: tuple[int, int, int] = (2, 1, 1)  # policy, halfway, expert; all their pairs are judged
-    reward_layers: int = 5  # one more than the expert, to compare what came with what was expected
-    warm_steps: int = 1700  # of the reward model on likelihoods, no judgements
-    warm_prompts: int = 24  # a step, each with all its texts
+    texts_per_writer: tuple[int, int, int] = (2, 1, 1)  # policy, halfway, base; all their pairs are judged
+    reward_layers: int = 5  # one more than the base, to compare what came with what was expected
+    warm_steps: tuple[int, int, int] = (800, 1500, 800)  # by world: the reward model on likelihoods, no judgements
+    warm_prompts: tuple[int, int, int] = (12, 40, 12)  # a step, by world, each with all its texts
     warm_learning_rate: float = 1.5e-3
     warm_muon_learning_rate: float = 5e-3
     reward_epochs: float = 3.0
@@ -144,10 +141,7 @@ def _texts(config: AssetConfig) -> Iterator[str]:
                 yield message.content
 
 
-@functools.cache
-def _task(world: str, data_seed: int, simple: bool) -> Any:
-    world_class: Any = type(load_task(world))
-    return world_class(split="train", data_seed=data_seed, simple=simple)
+_tasks: dict[tuple[str, int, bool], Any] = {}
 
 
 def conversation(
@@ -156,7 +150,11 @@ def conversation(
     """A demonstration: messages of a finished conversation, and how many of them are the prompt."""
     from textgym.types import Goodbye
 
-    task = _task(world, data_seed, simple)
+    key = (world, data_seed, simple)
+    if key not in _tasks:
+        world_class: Any = type(load_task(world))
+        _tasks[key] = world_class(split="train", data_seed=data_seed, simple=simple)
+    task = _tasks[key]
     example = task[index]
     rng = np.random.default_rng([data_seed, index, habits])
     messages, p = example.prompt, len(example.prompt)
@@ -174,31 +172,20 @@ def conversation(
     return messages, p
 
 
-def wanted_indices(task: Any, start: int) -> Iterator[int]:
-    """Examples to learn from: of those in which nothing is wished, where others have wishes, only each third.
-
-    What a wish asks for is the last thing that a model learns, being said in many ways and seldom.
-    """
-    wishless = 0
-    for i in itertools.count(start):
-        wishes = getattr(task[i].meta, "wishes", None)
-        wishless += wishes == ()
-        if wishes != () or wishless % 3 == 0:
-            yield i
-
-
 def demonstrations(config: AssetConfig, tokenizer: ChatTokenizer, stage: str, start: int) -> Iterator[list[Episode]]:
     """Endless batches for one stage ("simple", "whole" or "habits"), no example twice."""
     counts = [round(config.batch_size * share) for share in config.mixture]
-    tasks: list[Any] = [_task(world, config.data_seed, stage == "simple") for world in WORLDS]
-    indices = [itertools.count(start) if stage == "habits" else wanted_indices(task, start) for task in tasks]
+    cursors = [start] * len(WORLDS)
     while True:
         batch = []
-        for world, count, of_world, share in zip(WORLDS, counts, indices, config.habit_share, strict=True):
-            for i in itertools.islice(of_world, count):
-                has_habits = stage == "habits" and (i * 0.6180339887) % 1 < share
-                messages, p = conversation(world, i, config.data_seed, habits=has_habits, simple=stage == "simple")
+        for w, world in enumerate(WORLDS):
+            for _ in range(counts[w]):
+                has_habits = stage == "habits" and (cursors[w] * 0.6180339887) % 1 < config.habit_share[w]
+                messages, p = conversation(
+                    world, cursors[w], config.data_seed, habits=has_habits, simple=stage == "simple"
+                )
                 batch.append(encode_conversation(tokenizer, messages, p))
+                cursors[w] += 1
         yield batch
 
 
@@ -322,7 +309,7 @@ def _build_reward(config: AssetConfig, world: str, work: Path, started: float) -
     from .asset_rewards import build_reward
 
     tokenizer = load_tokenizer(work / "tokenizer")
-    _stage(work / "rewards" / world, functools.partial(build_reward, config, world, tokenizer, work), _speaker(started))
+    _stage(work / "rewards" / world, partial(build_reward, config, world, tokenizer, work), _speaker(started))
 
 
 def save_half(model: Any, tokenizer: ChatTokenizer, folder: Path) -> None:

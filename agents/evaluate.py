@@ -20,6 +20,7 @@ from torch import Tensor
 from textgym.models.language_model import forbidden_tokens, load_language_model, require_fit
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.seeding import derive_seeds
+from textgym.tasks.base import Task
 
 from .rollout import Rollout, play
 
@@ -98,6 +99,11 @@ def evaluate(
     )
 
 
+def are_same(a: Task, b: Task) -> bool:
+    """Whether two splits hold the same examples, as those of records do that no `holdout` divides."""
+    return len(a) == len(b) and all(a[i].prompt == b[i].prompt for i in range(min(8, len(a))))
+
+
 @dataclass(frozen=True)
 class EvaluateConfig:
     """How a policy is asked; the same seed means the same prompts and draws.
@@ -139,15 +145,17 @@ def main(run_or_model: str, /, config: EvaluateConfig) -> None:
     """
     # Both build upon this module, so they are imported here.
     from .ppo import PPOConfig, load_policy_tokenizer, make_env
-    from .runs import choose_device, to_json, versions
+    from .runs import choose_device, no_bars, to_json, versions
 
     config.check()
+    device = choose_device(config.device)
     policy, config = resolve_settings(run_or_model, config)
-    names = ("env", "reward", "data", "data_seed", "context_length", "max_new_tokens")
+    names = ("env", "reward", "data", "data_seed", "context_length", "max_new_tokens", "device")
     of_env = PPOConfig(policy=policy, **{name: getattr(config, name) for name in names})
     tokenizer = load_policy_tokenizer(policy, config.tokenizer, config.end_of_turn)
-    device = choose_device(config.device)
-    model = load_language_model(policy, device)
+    with no_bars():
+        model = load_language_model(policy, device)
+    require_fit(model, tokenizer)
     temperature = 0.0 if config.greedy else config.temperature
     made: list[Any] = []
 
@@ -158,9 +166,13 @@ def main(run_or_model: str, /, config: EvaluateConfig) -> None:
 
     found = evaluate(model, tokenizer, make, num_prompts=config.prompts, temperature=temperature, seed=config.seed)
     decoding = "greedy decoding" if temperature == 0 else f"temperature {temperature:g}"
-    _print_figures(found, f"{policy} on {found.num_prompts} {config.split} prompts of {config.env}, {decoding}")
+    core, kind = made[0].unwrapped, config.split
+    trained = read_run(run_or_model)
+    if trained is not None and config.data is not None and trained["data"] == config.data:
+        trained_on = make_env(replace(of_env, reward="constant:0"), tokenizer, trained["split"], 1).unwrapped.task
+        kind = "training" if are_same(trained_on, core.task) else kind
+    _print_figures(found, f"{policy} on {found.num_prompts} {kind} prompts of {config.env}, {decoding}")
     if config.json:
-        core = made[0].unwrapped
         settings = (
             {"policy": policy}
             | asdict(config)
@@ -179,7 +191,7 @@ def resolve_settings(run_or_model: str, config: EvaluateConfig) -> tuple[str, Ev
     """The policy that is meant, and the settings with what a run says of itself filled in.
 
     Raises:
-        ValueError: the folder of a run that has saved no policy.
+        ValueError: the folder of a run that has saved no policy, or whose reward or data was a Python object.
     """
     trained = read_run(run_or_model)
     policy = run_or_model if trained is None else str(Path(run_or_model).expanduser() / "policy")
@@ -189,6 +201,9 @@ def resolve_settings(run_or_model: str, config: EvaluateConfig) -> tuple[str, Ev
     if trained is not None and config.env in (None, trained["env"]):
         names = ("env", "end_of_turn", "reward", "data", "data_seed", "context_length", "max_new_tokens")
         known = {name: trained[name] for name in names if name in trained}
+        for name in ("reward", "data"):
+            if str(known.get(name)).startswith("<Python: ") and getattr(config, name) is None:
+                raise ValueError(f"{name} must be given: the run's own was {known[name]}, which only Python can say")
     left_out: dict[str, Any] = {name: value for name, value in known.items() if getattr(config, name) is None}
     return policy, replace(config, **left_out)
 
@@ -212,9 +227,9 @@ def _print_figures(found: Evaluation, title: str) -> None:
     except ImportError:
         print("\n".join([title, *(f"  {name:<24}{mean:>10}  {interval}" for name, mean, interval in rows)]))
         return
-    table = Table(title=Text(title))
+    table = Table()
     for column, justify in (("", "left"), ("mean", "right"), ("95%", "right")):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     for row in rows:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    Console().print(Text(title), table, sep="\n", soft_wrap=True)

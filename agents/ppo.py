@@ -34,6 +34,7 @@ from textgym.models.language_model import arithmetic, forbidden_tokens, load_lan
 from textgym.models.places import find_model
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
 from textgym.seeding import derive_seeds
+from textgym.types import SPLITS
 
 from . import runs
 from .estimators import (
@@ -47,7 +48,7 @@ from .estimators import (
     value_loss,
     whiten,
 )
-from .evaluate import Evaluation, evaluate
+from .evaluate import CHUNK, Evaluation, are_same, evaluate
 from .packing import Packed, pack
 from .policy import ActorCritic, reference_logprobs
 from .rollout import Rollout, play
@@ -95,12 +96,12 @@ class PPOConfig:
     row_tokens: int = 512  # the most tokens in a packed row
     batch_tokens: int | None = None  # in one forward pass; None: 4096 on a CPU, for its caches, 16384 on a GPU
 
-    run: str | None = None  # folder of the run; None: runs/<env>-seed<seed>
+    run: str | None = None  # a new folder; None: runs/<env>-seed<seed>, or the first free of …-2, …-3
     eval_every: int = 25  # updates between evaluations on held-out prompts; 0: only at the ends
     eval_prompts: int = 128
     eval_split: str = "validation"
     checkpoint_every: int = 50
-    resume: bool = False  # go on from the run's last checkpoint
+    resume: bool = False  # go on from the last checkpoint of `run`, or of the newest run where it is None
 
     @property
     def batch_size(self) -> int:
@@ -130,11 +131,10 @@ class PPOConfig:
         for name in ("gamma", "lam"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
-        if self.device != "auto":
-            try:
-                torch.device(self.device)
-            except RuntimeError as error:
-                raise ValueError(f"device must be 'auto', 'cpu', 'cuda', …, got {self.device!r}") from error
+        for name in ("split", "eval_split"):
+            if getattr(self, name) not in SPLITS:
+                raise ValueError(f"{name} must be one of {list(SPLITS)}, got {getattr(self, name)!r}")
+        runs.choose_device(self.device)
         if self.dtype not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"dtype must be 'auto', 'float32' or 'bfloat16', got {self.dtype!r}")
 
@@ -165,7 +165,10 @@ class Trainer:
         self.batch_tokens = config.batch_tokens or (4096 if self.device.type == "cpu" else 16384)
         self.tokenizer = load_policy_tokenizer(config.policy, config.tokenizer, config.end_of_turn)
         self.env = make_env(config, self.tokenizer, config.split, config.batch_size)
-        model = load_language_model(config.policy, self.device)
+        self.eval_env = make_env(config, self.tokenizer, config.eval_split, min(CHUNK, config.eval_prompts))
+        self.is_held_out = not are_same(self.env.unwrapped.task, self.eval_env.unwrapped.task)
+        with runs.no_bars():
+            model = load_language_model(config.policy, self.device)
         require_fit(model, self.tokenizer, self.env.unwrapped.context_length)
         self.forbidden = forbidden_tokens(model, self.tokenizer)
         self.policy = ActorCritic(model, self.forbidden, config.temperature)
@@ -176,6 +179,7 @@ class Trainer:
         self.kl = AdaptiveKL(config.kl_coef, config.kl_target, config.kl_horizon)
         self.num_examples = len(self.env.unwrapped.task)
         self.updates_done = 0
+        self.is_mid_update = False  # the weights are between two updates then, and cannot be saved
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         return arithmetic(self.device, self.dtype)
@@ -294,6 +298,7 @@ class Trainer:
         rollout = self.collect()
         collected = time.perf_counter()
         batch = self.prepare(rollout)
+        self.is_mid_update = True
         losses = self.update(batch)
         kl = float(kl_k1(batch.logprobs, batch.ref_logprobs).sum(1).mean())
         metrics = {
@@ -310,6 +315,7 @@ class Trainer:
             "kl_coef": self.kl.coef,
             "tokens": float(batch.mask.sum(1).float().mean()),
             "cut": float(1 - rollout.last_turn_has_eot.mean()),
+            "prompts_cut": int((rollout.prompt_tokens_cut[:: self.config.samples_per_prompt] > 0).sum()),
             "explained_variance": explained_variance(batch.values, batch.returns, batch.mask),
             **losses,
             "rollout_s": collected - start,
@@ -317,6 +323,7 @@ class Trainer:
         }
         self.kl.update(kl, self.config.batch_size)
         self.updates_done += 1
+        self.is_mid_update = False
         return metrics
 
     def state(self) -> dict[str, Any]:
@@ -337,12 +344,17 @@ class Trainer:
     def evaluate(
         self, num_prompts: int | None = None, temperature: float = 1.0, of_reference: bool = False
     ) -> Evaluation:
-        """On held-out prompts, the same ones every time; the reference is the policy before training."""
+        """On prompts of `eval_split`, the same ones every time; the reference is the policy before training."""
         config = self.config
+
+        def make(n: int) -> Any:
+            is_made = n == self.eval_env.unwrapped.num_envs
+            return self.eval_env if is_made else make_env(config, self.tokenizer, config.eval_split, n)
+
         return evaluate(
             self.reference if of_reference else self.policy.model,
             self.tokenizer,
-            lambda n: make_env(config, self.tokenizer, config.eval_split, n),
+            make,
             num_prompts=num_prompts or config.eval_prompts,
             temperature=temperature,
             seed=config.seed,
@@ -350,30 +362,33 @@ class Trainer:
 
 
 def train(config: PPOConfig) -> Path:
-    """Runs PPO to the end, or to Ctrl-C, which saves; returns the run's folder.
+    """Runs PPO to the end, or to Ctrl-C or an error, which save; returns the run's folder.
 
     The folder holds config.json, metrics.jsonl, curve.png, samples.md, policy/ (which
     `AutoModelForCausalLM.from_pretrained` loads) and the last checkpoint.
+
+    Raises:
+        ValueError: a value that cannot work, a folder that holds a run already, or a run resumed with another
+            config; all of it before anything is written.
     """
     config.check()
-    run = runs.Run(config, config.run or f"runs/{config.env.split('/')[-1]}-seed{config.seed}")
+    run = runs.Run(config)
     trainer = Trainer(config)
-    if config.resume and (state := run.last_checkpoint()) is not None:
+    if (state := run.last_checkpoint()) is not None:
         trainer.load_state(state)
-    run.open(trainer.updates_done)
-    if trainer.updates_done == 0:
-        run.record_evaluation(0, trainer.evaluate())
-    else:
-        run.first = trainer.evaluate(of_reference=True)
-    with run.defers_interrupt() as is_interrupted, run.progress(config.num_updates, trainer.updates_done) as bar:
+    run.open(trainer, before=trainer.evaluate(of_reference=True))
+    with (
+        run.defers_interrupt() as is_interrupted,
+        run.saves_on_error(trainer),
+        run.progress(config.num_updates, trainer.updates_done) as bar,
+    ):
+        run.evaluate_if_due(trainer)
         while trainer.updates_done < config.num_updates:
             metrics = trainer.step()
             run.record(metrics)
-            done = trainer.updates_done
-            is_last = done == config.num_updates
-            if is_last or (config.eval_every and done % config.eval_every == 0):
-                run.record_evaluation(done, trainer.evaluate())
-            if is_last or (config.checkpoint_every and done % config.checkpoint_every == 0):
+            run.evaluate_if_due(trainer)
+            is_last = trainer.updates_done == config.num_updates
+            if is_last or (config.checkpoint_every and trainer.updates_done % config.checkpoint_every == 0):
                 run.save_checkpoint(trainer)
             bar(metrics)
             if is_interrupted() and not is_last:
@@ -383,7 +398,7 @@ def train(config: PPOConfig) -> Path:
 
 
 def make_env(config: PPOConfig, tokenizer: ChatTokenizer, split: str, num_envs: int) -> Any:
-    """The native vector env that the agent plays in; it never resets by itself."""
+    """The native vector env that the agent plays in; it never resets by itself. Its reward model is on the device."""
     given: dict[str, Any] = {"reward": config.reward, "data": config.data, "context_length": config.context_length}
     given["max_new_tokens"] = config.max_new_tokens
     return gym.make_vec(
@@ -393,6 +408,7 @@ def make_env(config: PPOConfig, tokenizer: ChatTokenizer, split: str, num_envs: 
         tokenizer=tokenizer,
         split=split,
         data_seed=config.data_seed,
+        device=str(runs.choose_device(config.device)),
         autoreset_mode="Disabled",
         **{name: value for name, value in given.items() if value is not None},
     )

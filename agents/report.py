@@ -10,21 +10,33 @@ from textgym.files import replacing, write_text
 from .evaluate import Evaluation
 
 
-def draw_curve(rows: list[dict[str, Any]], path: str | Path, title: str) -> None:
-    """Learned score, gold score and KL over updates; bands are one standard deviation over prompts.
-
-    Squares are evaluations on held-out prompts with their 95% intervals. Legible without colour.
-    """
+def draw_curve(rows: list[dict[str, Any]], path: str | Path, title: str, prompts: str = "held-out prompts") -> None:
+    """The picture of `plot_curve` as a PNG, where there is anything to show."""
+    if not any("evaluation" not in row for row in rows):
+        return
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        figure = plot_curve(rows, title, prompts)
     except ImportError:
         print("matplotlib is not installed: no curve drawn (pip install 'textgym[train]')")
         return
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130)
+
+
+def plot_curve(rows: list[dict[str, Any]], title: str, prompts: str = "held-out prompts") -> Any:
+    """Learned score, gold score and KL over updates; bands are one standard deviation over prompts.
+
+    Squares are evaluations with their 95% intervals. Legible without colour.
+
+    Args:
+        rows: the lines of metrics.jsonl, null read as NaN; at least one of them of an update.
+        prompts: what was evaluated on, for the legend.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     training = [r for r in rows if "evaluation" not in r]
-    held_out = [r for r in rows if "evaluation" in r]
-    if not training:
-        return
+    evaluated = [r for r in rows if "evaluation" in r]
     panels = [("score", "learned score"), ("gold", "gold score"), ("kl", "KL to the start (nats)")]
     panels = [p for p in panels if training[0][p[0]] == training[0][p[0]]]  # nan: the task has no judge
     figure = Figure(figsize=(4 * len(panels), 3.2), layout="constrained")
@@ -36,16 +48,16 @@ def draw_curve(rows: list[dict[str, Any]], path: str | Path, title: str) -> None
         low, high = ([m + s * d for m, d in zip(mean, spread, strict=True)] for s in (-1, 1))
         axis.fill_between(updates, low, high, color="0.85", label="± 1 sd over prompts")
         axis.plot(updates, mean, color="black", linewidth=1.4, label="training batch")
-        if name in ("score", "gold") and held_out:
+        if name in ("score", "gold") and evaluated:
             axis.errorbar(
-                [r["update"] for r in held_out],
-                [r["evaluation"][name] for r in held_out],
-                yerr=[r["evaluation"][f"{name}_ci95"] for r in held_out],
+                [r["update"] for r in evaluated],
+                [r["evaluation"][name] for r in evaluated],
+                yerr=[r["evaluation"][f"{name}_ci95"] for r in evaluated],
                 fmt="s",
                 color="tab:blue",
                 markersize=4,
                 capsize=2,
-                label="held-out prompts",
+                label=prompts,
             )
         axis.set_xlabel("update")
         axis.set_title(label, fontsize=10)
@@ -54,8 +66,7 @@ def draw_curve(rows: list[dict[str, Any]], path: str | Path, title: str) -> None
             axis.set_ylim(0, 1)
     figure.axes[0].legend(fontsize=7, loc="lower right")
     figure.suptitle(title, fontsize=10)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130)
+    return figure
 
 
 def _pairs(before: Evaluation, after: Evaluation, n: int) -> list[tuple[str, str, str, float, float]]:
@@ -76,8 +87,8 @@ def _pairs(before: Evaluation, after: Evaluation, n: int) -> list[tuple[str, str
     return found
 
 
-def write_samples(before: Evaluation, after: Evaluation, path: str | Path, n: int) -> None:
-    lines = ["# The same held-out prompts before and after training", ""]
+def write_samples(before: Evaluation, after: Evaluation, path: str | Path, n: int, prompts: str) -> None:
+    lines = [f"# The same {prompts} before and after training", ""]
     for prompt, old, new, gold_old, gold_new in _pairs(before, after, n):
         lines += ["**Prompt**", "", _quote(prompt), ""]
         lines += [
@@ -95,7 +106,7 @@ def write_samples(before: Evaluation, after: Evaluation, path: str | Path, n: in
     write_text(path, "\n".join(lines))
 
 
-def show_samples(before: Evaluation, after: Evaluation, n: int) -> None:
+def show_samples(before: Evaluation, after: Evaluation, n: int, prompts: str) -> None:
     """A table in the terminal, and the means with their intervals."""
     try:
         from rich.console import Console
@@ -105,13 +116,13 @@ def show_samples(before: Evaluation, after: Evaluation, n: int) -> None:
         print("rich is not installed: no tables (pip install 'textgym[train]')")
         return
     console = Console()
-    table = Table(title="The same held-out prompts before and after", show_lines=True)
+    table = Table(title=f"The same {prompts} before and after", show_lines=True)
     for column in ("prompt", "before", "after"):
         table.add_column(column, ratio=1)
     for prompt, old, new, gold_old, gold_new in _pairs(before, after, n):
         table.add_row(Text(prompt), Text(f"{old}\n{_gold(gold_old)}"), Text(f"{new}\n{_gold(gold_new)}"))
     console.print(table)
-    means = Table(title=f"Means over {after.num_prompts} held-out prompts (± 95%)")
+    means = Table(title=f"Means over {after.num_prompts} {prompts} (± 95%)")
     for column in ("", "before", "after"):
         means.add_column(column, justify="left" if not column else "right")
     for name, value in after.means.items():

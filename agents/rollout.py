@@ -33,6 +33,7 @@ class Rollout:
     messages: list[list[dict[str, str]]]
     index: np.ndarray  # (B,) int64, which example
     last_turn_has_eot: np.ndarray  # (B,) bool
+    prompt_tokens_cut: np.ndarray  # (B,) int64, tokens that the prompts lost to fit the context
     logprobs: list[list[float]] = field(default_factory=list)  # B × (policy tokens,), as sampled
 
 
@@ -61,7 +62,7 @@ def play(
     if n != core.num_envs or len(seeds) != n:
         raise ValueError(f"need {n} rows and seeds, the env has {core.num_envs} and {len(seeds)} seeds were given")
     rows_index = np.repeat(np.asarray(index, dtype=np.int64), samples_per_prompt)
-    obs, _ = env.reset(seed=list(seeds), options={"index": rows_index})
+    obs, begun = env.reset(seed=list(seeds), options={"index": rows_index})
     prompts = [row[row >= 0].tolist() for row in obs]
     sampled: list[list[float]] = [[] for _ in range(n)]
     records: list[dict[str, Any]] = [{} for _ in range(n)]
@@ -86,7 +87,7 @@ def play(
         for row in [r for r in active if terminated[r]]:
             records[row] = _row_info(infos, row) | {"tokens": obs[row][obs[row] >= 0]}
         active, is_first = [r for r in active if not terminated[r]], False
-    return _collect(records, prompts, sampled, rows_index, tokenizer)
+    return _collect(records, prompts, sampled, rows_index, begun["prompt_tokens_cut"], tokenizer)
 
 
 def _row_info(infos: dict[str, Any], row: int) -> dict[str, Any]:
@@ -107,6 +108,7 @@ def _collect(
     prompts: list[list[int]],
     sampled: list[list[float]],
     index: np.ndarray,
+    prompt_tokens_cut: np.ndarray,
     tokenizer: ChatTokenizer,
 ) -> Rollout:
     episodes, token_rewards, has_eot = [], [], []
@@ -136,5 +138,6 @@ def _collect(
         messages=[list(r["messages"]) for r in records],
         index=index,
         last_turn_has_eot=np.array(has_eot),
+        prompt_tokens_cut=prompt_tokens_cut,
         logprobs=sampled,
     )

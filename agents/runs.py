@@ -1,17 +1,18 @@
 """A run's folder: what was asked, what happened, where it stands.
 
-config.json      the resolved config, versions, the source's commit where there is one
+config.json      the resolved config, what "auto" became, versions
 metrics.jsonl    a line an update; lines with "evaluation" on held-out prompts; null: not known of this task
 curve.png        learned score, gold score and KL over updates
 samples.md       the same held-out prompts answered before and after
 policy/          the trained policy and its tokenizer, as transformers saves them
 checkpoints/     the last state to resume from
+
+A new run takes a folder of its own; only with `resume` is one that holds a run written to.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import math
 import os
@@ -20,6 +21,7 @@ import shutil
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,14 +32,28 @@ from textgym.files import new_folder, write_text
 from textgym.models.language_model import save_language_model
 
 from .evaluate import Evaluation
+from .folders import choose_folder, describe, require_same
 from .report import draw_curve, show_samples, write_samples
 
 SAMPLES = 6  # conversations kept of each evaluation
+GO_ON = "The same command with --resume goes on (make: ARGS=--resume)."
 
 
 def choose_device(device: str) -> torch.device:
-    """The device of a name; "auto" is the GPU where there is one."""
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    """The device of a name; "auto" is the GPU where there is one.
+
+    Raises:
+        ValueError: no such device, or none that PyTorch can use here.
+    """
+    try:
+        chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = str(error).partition("\n")[0]
+        raise ValueError(
+            f"device must be 'auto', 'cpu' or a GPU that PyTorch finds here ('cuda:0', …), got {device!r}: {why}"
+        ) from error
+    return chosen
 
 
 def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
@@ -55,6 +71,20 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
             a @ b
         seconds[kind] = time.perf_counter() - start
     return torch.bfloat16 if seconds[torch.bfloat16] < 0.7 * seconds[torch.float32] else torch.float32
+
+
+@contextlib.contextmanager
+def no_bars() -> Iterator[None]:
+    """Without the bars that transformers draws while it loads weights; its warnings stay."""
+    from transformers.utils import logging
+
+    has_bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if has_bars:
+            logging.enable_progress_bar()
 
 
 def versions() -> dict[str, str]:
@@ -86,37 +116,74 @@ def _null_to_nan(record: dict[str, Any]) -> dict[str, Any]:
 
 
 class Run:
-    """Writes one run's folder, atomically file by file."""
+    """Writes one run's folder, atomically file by file; nothing before `open`."""
 
-    def __init__(self, config: Any, folder: str | Path) -> None:
-        self.config, self.folder = config, Path(folder)
-        self.metrics_path = self.folder / "metrics.jsonl"
+    def __init__(self, config: Any) -> None:
+        """Raises ValueError or TypeError where this config cannot be run in its folder."""
+        self.config, self.described = config, describe(config)
+        self.folder = choose_folder(config)
+        self.prompts = "held-out prompts"
         self.first: Evaluation | None = None
         self.last: Evaluation | None = None
+        self._has_warned_of_cuts = False
+        if not config.resume:
+            return
+        require_same(self.described, self.folder)
+        if not self._checkpoints():
+            if (self.folder / "policy").exists():
+                raise ValueError(
+                    f"resume finds no checkpoint in {str(self.folder)!r}, and its policy would be written over: "
+                    "name another folder, or leave resume out and run too"
+                )
+            print(f"nothing to resume in {self.folder}: a new run begins")
 
-    def open(self, updates_done: int) -> None:
-        """Starts the files, or cuts the metrics back to the checkpoint that a run resumes from."""
-        if updates_done == 0:  # what an earlier run left here is no part of this one
-            self.metrics_path.unlink(missing_ok=True)
-            shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(
-            self.folder / "config.json",
-            json.dumps({"config": dataclasses.asdict(self.config), "versions": versions()}, indent=2) + "\n",
-        )
-        if updates_done and self.metrics_path.exists():
-            kept = [row for row in self.rows() if row["update"] <= updates_done]
-            write_text(self.metrics_path, "".join(to_json(row) + "\n" for row in kept))
+    @property
+    def metrics_path(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    def open(self, trainer: Any, before: Evaluation) -> None:
+        """The first files; where a run is resumed, the metrics are cut back to its checkpoint."""
+        config, done = self.config, trainer.updates_done
+        if not config.resume:
+            self.folder = choose_folder(config)  # another may have been made while this one loaded
+        self.folder.mkdir(parents=True, exist_ok=config.run is not None or config.resume)
+        dtype = str(trainer.dtype).removeprefix("torch.")
+        self.prompts = "held-out prompts" if trainer.is_held_out else "training prompts"
+        chosen = {"device": str(trainer.device), "dtype": dtype, "batch_tokens": trainer.batch_tokens}
+        chosen["evaluated_on"] = self.prompts
+        record = {"config": self.described, "chosen": chosen, "versions": versions()}
+        write_text(self.folder / "config.json", json.dumps(record, indent=2) + "\n")
+        kept = [row for row in self.rows() if row["update"] <= done] if done and self.metrics_path.exists() else []
+        write_text(self.metrics_path, "".join(to_json(row) + "\n" for row in kept))
+        self.first = before
+        if done == 0:
+            self.record_evaluation(0, before)
+        print(f"{self.folder}: on {trainer.device}, training passes in {dtype}", flush=True)
+        if not trainer.is_held_out:
+            warnings.warn(f"evaluations are on training prompts: {_how_to_hold_out(config)}", stacklevel=2)
 
     def record(self, metrics: dict[str, Any]) -> None:
         with open(self.metrics_path, "a", encoding="utf-8") as file:
             file.write(to_json(metrics) + "\n")
+        if metrics.get("prompts_cut") and not self._has_warned_of_cuts:
+            self._has_warned_of_cuts = True
+            warnings.warn(
+                f"{metrics['prompts_cut']} of {self.config.prompts_per_update} prompts of update {metrics['update']} "
+                "lost their ends, because they do not fit context_length - max_new_tokens; metrics.jsonl counts such "
+                "prompts as prompts_cut",
+                stacklevel=2,
+            )
 
     def record_evaluation(self, update: int, evaluation: Evaluation) -> None:
         self.record({"update": update, "evaluation": evaluation.figures()})
-        if update == 0:
-            self.first = evaluation
         self.last = evaluation
+
+    def evaluate_if_due(self, trainer: Any) -> None:
+        """After each `eval_every`-th update and the last; once, also where a run broke off in between."""
+        done, every = trainer.updates_done, self.config.eval_every
+        is_due = done == self.config.num_updates or (every > 0 and done % every == 0)
+        if is_due and not any(row["update"] == done for row in self.rows() if "evaluation" in row):
+            self.record_evaluation(done, trainer.evaluate())
 
     def rows(self) -> list[dict[str, Any]]:
         """The metrics so far, null read as NaN; a last line that a kill cut short is left out."""
@@ -132,9 +199,13 @@ class Run:
             if old != path:
                 shutil.rmtree(old)
 
+    def _checkpoints(self) -> list[Path]:
+        return sorted((self.folder / "checkpoints").glob("update-*/state.pt"))
+
     def last_checkpoint(self) -> dict[str, Any] | None:
-        found = sorted((self.folder / "checkpoints").glob("update-*/state.pt"))
-        return torch.load(found[-1], weights_only=True) if found else None
+        """The state to go on from, on the CPU; None for a run that begins."""
+        found = self._checkpoints() if self.config.resume else []
+        return torch.load(found[-1], map_location="cpu", weights_only=True) if found else None
 
     def save_policy(self, trainer: Any) -> None:
         with new_folder(self.folder / "policy") as folder:
@@ -185,17 +256,49 @@ class Run:
 
     def stop(self, trainer: Any) -> None:
         """Saves a checkpoint and the policy, says how to go on, and raises KeyboardInterrupt."""
+        self._save(trainer, "interrupted")
+        raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def saves_on_error(self, trainer: Any) -> Iterator[None]:
+        """Whatever goes wrong inside goes up; before that, the last finished update is saved.
+
+        An error in the middle of the optimiser's steps leaves half an update, which cannot be saved.
+        """
+        try:
+            yield
+        except Exception:
+            done = trainer.updates_done
+            if trainer.is_mid_update:
+                print(f"\nupdate {done + 1} broke off halfway: {self.folder} keeps what was saved before", flush=True)
+            elif done:
+                try:
+                    self._save(trainer, "stopped by an error")
+                except (OSError, RuntimeError) as error:  # a full disk, say; the first error is the one that goes up
+                    print(f"\nupdate {done} could not be saved: {error}", flush=True)
+            raise
+
+    def _save(self, trainer: Any, why: str) -> None:
         self.save_checkpoint(trainer)
         self.save_policy(trainer)
-        print(f"\ninterrupted after update {trainer.updates_done}; saved in {self.folder}. Add --resume to go on.")
-        raise KeyboardInterrupt
+        print(f"\n{why} after update {trainer.updates_done}; saved in {self.folder}. {GO_ON}", flush=True)
 
     def finish(self, trainer: Any) -> None:
         self.save_policy(trainer)
-        draw_curve(self.rows(), self.folder / "curve.png", title=f"PPO on {self.config.env}, seed {self.config.seed}")
+        title = f"PPO on {self.config.env}, seed {self.config.seed}"
+        draw_curve(self.rows(), self.folder / "curve.png", title, self.prompts)
         if self.first is not None and self.last is not None:
-            write_samples(self.first, self.last, self.folder / "samples.md", SAMPLES)
-            show_samples(self.first, self.last, 3)
+            write_samples(self.first, self.last, self.folder / "samples.md", SAMPLES, self.prompts)
+            show_samples(self.first, self.last, 3, self.prompts)
+
+
+def _how_to_hold_out(config: Any) -> str:
+    if config.data is None or config.split == config.eval_split:
+        return f"split and eval_split are both {config.eval_split!r}"
+    return (
+        f"data has the same records for {config.split!r} and {config.eval_split!r}; "
+        'data=\'{"path": …, "holdout": 0.1}\' keeps a tenth of the prompts from training'
+    )
 
 
 def _status(m: dict[str, Any]) -> str:

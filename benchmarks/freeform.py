@@ -1,10 +1,11 @@
 """Do the judges and the simulated user understand text that no generator of this project wrote?
 
-The answers in `tests/data/freeform_*.jsonl` were written by people who had not seen the code: for
+The answers in `tests/data/freeform_*.jsonl` were written by language models that had not seen the code: for
 each prompt a right answer and one with a fault that is named, and for the dialogues replies of an
 assistant with what a listener should take from them. This prints, for each task, how many pairs
 the gold judge ranks right, by fault, and how much of the replies the simulated user understands,
-where it asks back, and where it takes a wrong value (never, if all is well).
+where it asks back, and where it takes a wrong value (never, if all is well). What a reply says of the
+house's rules (yes or no) and of prices was labelled later, by a reader who knew the code.
 
     python benchmarks/freeform.py
     python benchmarks/freeform.py --show --json
@@ -28,7 +29,7 @@ from typing import Any
 
 from textgym.tasks.dialogue.meaning import Meaning
 from textgym.tasks.dialogue.read import Understanding
-from textgym.tasks.dialogue.talk import replay
+from textgym.tasks.dialogue.talk import Talk, replay
 from textgym.tasks.dialogue.words import SMALL
 from textgym.tasks.load import load_task
 from textgym.types import Example, Message, Transcript
@@ -40,6 +41,8 @@ PAIRS = {
     "dialogue": "freeform_dialogue_pairs.jsonl",
 }
 REPLIES = "freeform_dialogue_replies.jsonl"
+# What the user does (`talk.py`) where something has not reached it, as it would have it.
+ASKING_BACK = ("what", "repeat", "again", "ask again", "remind", "correct", "insist", "else", "lacks", "go")
 HOURS = {name: hour for hour, name in enumerate(SMALL[:14])} | {"noon": 12, "midday": 12}
 MINUTES = {"five": 5, "ten": 10, "quarter": 15, "twenty": 20, "twenty-five": 25, "half": 30, "thirty": 30}
 MINUTES |= {"fifteen": 15, "forty": 40, "forty-five": 45, "fifty": 50, "fifty-five": 55}
@@ -130,6 +133,11 @@ def compare(row: Mapping[str, Any], u: Understanding, m: Meaning) -> tuple[list[
         limit = slot == "people" and value == m.limit  # "five is the most we can seat" holds five out
         if normal(slot, value) not in labels.get(slot, ()) and not limit:
             wrong.append(f"offers {slot}={value}")
+    # "Nothing on Friday": wrong where the label says that the reply holds this very value out, or takes it down
+    wrong += [f"denies {s}={v}" for s, v in u.denied if normal(s, v) in labels.get(s, ())]
+    answers, prices = row.get("answers", {}), row.get("prices", [])
+    wrong += [f"answers {topic}={answer}" for topic, answer in u.answers.items() if answer != answers.get(topic)]
+    wrong += [f"price={amount}" for _, amount in u.prices if amount not in prices]
     wrong += [f"asks {s}" for s in u.asked if s not in row["asks"]]
     offered = [s for s, _ in u.offered]
     heard = {(s, normal(s, v)) for s, v in [*u.stated.items(), *u.offered]}
@@ -138,15 +146,20 @@ def compare(row: Mapping[str, Any], u: Understanding, m: Meaning) -> tuple[list[
     missed += [f"ask {s}" for s in row["asks"] if s not in u.asked and offered.count(s) < 2]
     if row["kind"] == "decline" and not u.declined:
         missed.append("decline")
-    if row["kind"] == "answer" and not u.answered:
-        missed.append("answer")
+    missed += [f"answer {topic}" for topic in answers if topic not in u.answers]
+    missed += [f"price {amount}" for amount in prices if amount not in [x for _, x in u.prices]]
     if row["kind"] == "nonsense" and u.understood:
         wrong.append("nonsense understood")
     return wrong, missed
 
 
-def hear_replies() -> Iterator[tuple[dict[str, Any], list[str], list[str], bool]]:
-    """(row, wrong, missed, is served) for each reply that can be heard in its context."""
+def asks_back(talk: Talk) -> bool:
+    """The user shows that something has not reached it: asks, says it again, or reminds of it."""
+    return any(act in ASKING_BACK for act, _ in talk.acts)
+
+
+def hear_replies() -> Iterator[tuple[dict[str, Any], Transcript, list[str], list[str]]]:
+    """(row, what was said, wrong, missed) for each reply that can be heard in its context."""
     task: Any = load_task("dialogue", split="validation", data_seed=11)
     for row in read_rows(REPLIES):
         if "disputed" in row:
@@ -156,7 +169,7 @@ def hear_replies() -> Iterator[tuple[dict[str, Any], list[str], list[str], bool]
         if heard is None:
             continue
         wrong, missed = compare(row, task.understand(heard), example.meta)
-        yield row, wrong, missed, replay(heard).over == "served"
+        yield row, heard, wrong, missed
 
 
 def rate_replies() -> dict[str, Any]:
@@ -164,8 +177,9 @@ def rate_replies() -> dict[str, Any]:
     by_kind: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     by_set: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     wrong_rows, missed_rows = [], []
-    taken = understood = n = 0
-    for row, wrong, missed, is_served in hear_replies():
+    reactions: Counter[str] = Counter()
+    taken = slots = understood = n = 0
+    for row, heard, wrong, missed in hear_replies():
         n += 1
         right = not wrong and not missed
         understood += right
@@ -174,17 +188,23 @@ def rate_replies() -> dict[str, Any]:
         by_set[row.get("set", 1)][0] += right
         by_set[row.get("set", 1)][1] += 1
         taken += any("=" in w for w in wrong)
+        slots += any("=" in w and not w.startswith(("denies ", "answers ", "price=")) for w in wrong)
         if wrong:
             wrong_rows.append((row["index"], row["reply"], wrong, missed))
         elif missed:
-            missed_rows.append((row["index"], row["reply"], missed, is_served))
+            talk = replay(heard)
+            reaction = "served" if talk.over == "served" else "asked back" if asks_back(talk) else "left open"
+            reactions[reaction] += 1
+            missed_rows.append((row["index"], row["reply"], missed, reaction))
     rows = read_rows(REPLIES)
     return {
         "n": n,
         "understood": understood,
-        "asked_back": sum(not served for *_, served in missed_rows),
-        "served_unheard": sum(served for *_, served in missed_rows),
+        "asked_back": reactions["asked back"],
+        "left_open": reactions["left open"],
+        "served_unheard": reactions["served"],
         "wrong_value": taken,
+        "wrong_slot": slots,
         "wrong_ask": len(wrong_rows) - taken,
         "by_set": {number: tuple(found) for number, found in sorted(by_set.items())},
         "by_kind": {k: tuple(v) for k, v in by_kind.items()},
@@ -218,8 +238,9 @@ def main() -> None:
     print(
         f" ({heard['left_out']} left out, {heard['disputed']} disputed); of the rest {heard['asked_back']} asked back,"
     )
-    print(f"    {heard['wrong_value']} with a wrong value taken, {heard['wrong_ask']} with a question that was none,")
-    print(f"    {heard['served_unheard']} taken as served")
+    print(f"    {heard['left_open']} left open, {heard['served_unheard']} taken as served,")
+    print(f"    {heard['wrong_value']} with a wrong value taken ({heard['wrong_slot']} of them filled in a slot),")
+    print(f"    {heard['wrong_ask']} with a question that was none")
     for number, (right, total) in heard["by_set"].items():
         print(f"    {right:3d} of {total:3d}  set {number}")
     for kind, (right, total) in heard["by_kind"].items():
@@ -230,7 +251,9 @@ def main() -> None:
                 print(f"    {name}:", *miss)
     figures["replies"] = {k: v for k, v in heard.items() if k not in ("missed", "wrong", "by_kind")}
     if args.json:
-        print(json.dumps(figures))
+        from textgym.agents.runs import versions
+
+        print(json.dumps({"figures": figures, "settings": vars(args), "versions": versions()}))
 
 
 if __name__ == "__main__":

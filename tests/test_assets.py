@@ -1,12 +1,13 @@
 """The embedded assets are what their manifest says: files, sizes, hashes, and the quality they were measured at.
 
-Skipped only where nothing has been built yet (`make assets`).
+They are shipped, so nothing here is skipped where they are missing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,6 @@ from textgym.types import Ending, Goodbye, Message, Transcript
 
 ASSETS = EMBEDDED.parent
 WORLDS = {"textgym/Summarize-v0": "summarize", "textgym/Translate-v0": "translate", "textgym/Dialogue-v0": "dialogue"}
-
-pytestmark = pytest.mark.skipif(
-    not (ASSETS / "manifest.json").exists(), reason="the embedded assets have not been built (make assets)"
-)
 
 
 @cache
@@ -50,11 +47,17 @@ def test_everything_together_is_small() -> None:
 def test_the_manifest_tells_how_they_were_made() -> None:
     found = manifest()
     assert found["command"] == "python -m agents assets"
-    assert isinstance(found["config"]["seed"], int)
     assert found["raters"]["noise"] > 0
     assert {"python", "torch", "transformers"} <= set(found["versions"])
     assert set(found["quality"]) == set(WORLDS.values())
     assert set(WORLDS) == set(textgym.ENV_IDS)
+
+
+def test_the_shipped_assets_are_those_of_the_default_config() -> None:
+    """What `make assets` builds today is what is shipped: a changed default makes the assets stale."""
+    from textgym.agents.assets import AssetConfig
+
+    assert manifest()["config"] == json.loads(json.dumps(asdict(AssetConfig())))
 
 
 @pytest.mark.xfail(strict=True, reason="the shipped assets were put together from stages that were built one by one")
@@ -64,26 +67,53 @@ def test_one_command_built_everything_within_the_hour() -> None:
     assert 0 < found["build_seconds"] <= 3600
 
 
-def falls_short(*worlds: str) -> list[Any]:
-    """Every world; those that do not reach the figure yet are expected to fail, and to say so."""
-    mark = pytest.mark.xfail(strict=True, reason="not reached by the shipped assets yet; see the README's results")
-    return [pytest.param(w, marks=mark) if w in worlds else w for w in WORLDS.values()]
+# What the figures of the manifest are aimed at, and each (world, row) in which the shipped assets miss it.
+AIMS = {"sampled": (0.45, 0.65), "greedy": (0.0, 0.75), "accuracy": (0.90, 1.0), "written accuracy": (0.90, 1.0)}
+MISSED = {
+    ("translate", "sampled"),
+    ("dialogue", "sampled"),
+    ("dialogue", "accuracy"),
+    ("summarize", "written accuracy"),
+    ("translate", "written accuracy"),
+    ("dialogue", "written accuracy"),
+    ("dialogue", "beats length"),
+}
 
 
-@pytest.mark.parametrize("world", falls_short())
-def test_the_policy_leaves_something_to_learn(world: str) -> None:
-    """Good enough to be rewarded sometimes, with faults that greedy decoding has too."""
-    found = manifest()["quality"][world]["policy"]
-    assert 0.40 <= found["gold_sampled"] <= 0.70
-    assert found["gold_greedy"] <= 0.80
-    assert found["gold_sampled_ci95"] < 0.06
+def figure(world: str, row: str) -> float:
+    """Mean gold of the policy's answers; accuracy of the reward model as a share of the best possible."""
+    quality = manifest()["quality"][world]
+    if row in ("sampled", "greedy"):
+        return quality["policy"][f"gold_{row}"]
+    name = row.replace(" ", "_")  # "written": on texts that a policy wrote; the spoiled ones are easier
+    return quality["reward_model"][name] / quality["reward_model"][f"{name}_ceiling"]
 
 
-@pytest.mark.parametrize("world", falls_short("summarize", "translate", "dialogue"))
-def test_the_reward_model_is_nearly_as_accurate_as_can_be(world: str) -> None:
+def each_world(*rows: str) -> list[Any]:
+    """(world, row), each a case of its own; those that are missed are expected to fail, and to say so."""
+    mark = pytest.mark.xfail(strict=True, reason="not reached by the shipped assets; see the README's results")
+    pairs = [(world, row) for world in WORLDS.values() for row in rows]
+    return [pytest.param(*pair, marks=mark if pair in MISSED else (), id="-".join(pair)) for pair in pairs]
+
+
+@pytest.mark.parametrize(("world", "row"), each_world(*AIMS))
+def test_the_assets_reach_what_they_aim_at(world: str, row: str) -> None:
+    """The policy is rewarded sometimes and has faults when greedy too; the reward model is near its best."""
+    low, high = AIMS[row]
+    assert low <= figure(world, row) <= high
+
+
+@pytest.mark.parametrize("world", WORLDS.values())
+def test_the_gold_scores_are_measured_closely(world: str) -> None:
+    assert manifest()["quality"][world]["policy"]["gold_sampled_ci95"] < 0.06
+
+
+@pytest.mark.parametrize(("world", "row"), each_world("beats length"))
+def test_the_reward_model_is_no_length_counter(world: str, row: str) -> None:
+    """It beats both rules: the longer text is better, the shorter text is better."""
     found = manifest()["quality"][world]["reward_model"]
-    assert found["written_accuracy"] >= 0.9 * found["written_accuracy_ceiling"]  # spoiled texts are easier
-    assert found["accuracy"] > found["accuracy_of_longer"]  # no length counter
+    longer = found["accuracy_of_longer"]
+    assert found["accuracy"] > max(longer, 1 - longer)
 
 
 @pytest.mark.parametrize("name", ["tokenizer", "policy", *(f"rewards/{world}" for world in WORLDS.values())])

@@ -76,6 +76,24 @@ def test_a_policy_that_is_not_there_is_one_line_at_once(
         assert told == f"textgym: ValueError: policy={nowhere!r} is a path where no folder is\n"
 
 
+def test_a_device_that_is_not_there_is_one_line_at_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from textgym.agents import ppo
+
+    monkeypatch.setattr(ppo, "load_language_model", lambda *_: pytest.fail("loaded something"))
+    devices = ["gpu7"] if torch.cuda.is_available() else ["gpu7", "cuda"]
+    for device in devices:
+        for command in (["evaluate", "embedded"], ["train", "ppo"]):
+            assert main([*command, "--device", device]) == 1
+            told = capsys.readouterr().err
+            assert told.startswith("textgym: ValueError: device must be 'auto', 'cpu' or a GPU that PyTorch finds here")
+            assert f"got {device!r}" in told
+            assert told.count("\n") == 1
+
+
 def test_ctrl_c_has_exit_code_130(capsys: pytest.CaptureFixture[str]) -> None:
     def interrupted() -> int:
         raise KeyboardInterrupt

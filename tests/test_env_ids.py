@@ -1,7 +1,8 @@
 """The contract of every id: one loop over the registry, so that a new id is tested the day it is added.
 
-The laws run on the embedded worlds with a tiny tokenizer and the gold reward, which need no
-assets; what needs the embedded models is skipped where they have not been built.
+The laws run on the embedded worlds with a tiny tokenizer and the gold reward, where turns are cut
+short, and again on whole answers with what an id comes with: the embedded tokenizer and the embedded
+reward model. These are shipped, so a test that does not find them fails.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +21,18 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
-from test_env_vector import MODES, same
+from test_env_vector import MODES, Singles, info_of, row_of, same
 from tiny import Counted, CountTask, EchoTask, save_tiny_tokenizer, tiny_reward, tiny_tokenizer
 
 import textgym
 from textgym.envs.spaces import TextSpace
-from textgym.models.tokenizer import EMBEDDED
 from textgym.types import Transcript
 
 IDS = list(textgym.ENV_IDS)
 ACTIONS = ("token", "response")
 SIZES = {"context_length": 640, "max_new_tokens": 24}
 EOT = tiny_tokenizer().end_of_turn
-HAS_ASSETS = (EMBEDDED.parent / "manifest.json").exists()
-needs_assets = pytest.mark.skipif(not HAS_ASSETS, reason="the embedded assets have not been built")
+WAYS = ("rightly", "with habits", "without end", "not at all")
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +50,24 @@ def texts_for(env: gym.Env, n: int) -> list[str]:
     return [*right, "", "word " * 99, "<|end|>", "\ud800 é 🎉", *(space.sample() for _ in range(n))]
 
 
+@cache
+def embedded(env_id: str) -> dict[str, Any]:
+    """The tokenizer and the reward model that the id comes with, loaded once for the many envs of a test."""
+    env: Any = gym.make(env_id).unwrapped
+    return {"tokenizer": env.tokenizer, "reward": env.reward}
+
+
+def say(env: Any, row: int, way: str) -> str:
+    """What the world's own program says next in a row of an env; or too much, or nothing."""
+    if way == "without end":
+        return "and " * 99
+    if way == "not at all":
+        return ""
+    transcript = env.unwrapped._episodes.transcript(row)
+    rng = np.random.default_rng(len(transcript.messages))
+    return env.unwrapped.task.answer(transcript, rng, habits=way == "with habits")
+
+
 # -- Gymnasium's own checks ------------------------------------------------------------------------
 
 
@@ -61,7 +79,6 @@ def test_check_env(env_id: str, action: str, render_mode: str | None, tiny: dict
     check_env(gym.make(env_id, action=action, render_mode=render_mode, **tiny).unwrapped)
 
 
-@needs_assets
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("env_id", IDS)
@@ -116,6 +133,68 @@ def test_both_doors_pay_the_same(env_id: str, tiny: dict[str, Any]) -> None:
                 assert 0 <= by_text[4]["gold"] <= 1
                 assert by_text[1] == np.float32(by_text[4]["gold"])
                 break
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_both_doors_pay_the_same_for_whole_answers(env_id: str) -> None:
+    """With all that the id comes with: the right answer, its faults, a text that is cut, silence."""
+    token, response = (gym.make(env_id, action=action, **embedded(env_id)) for action in ACTIONS)
+    tokenizer = embedded(env_id)["tokenizer"]
+    paid: dict[str, list[float]] = {way: [] for way in WAYS}
+    for episode in range(12):
+        way = WAYS[episode % len(WAYS)]
+        token.reset(seed=episode)
+        response.reset(seed=episode)
+        is_over = False
+        while not is_over:
+            text = say(token, 0, way)
+            by_text = response.step(text)
+            for step in [*tokenizer.encode(text), tokenizer.end_of_turn]:
+                by_token = token.step(step)
+                if "messages" in by_token[4]:
+                    break
+            assert by_token[1:4] == by_text[1:4]
+            same(by_token[4], by_text[4])
+            is_over, info = by_text[2], by_text[4]
+        assert by_text[1] == np.float32(info["score"]) != 0
+        paid[way].append(info["gold"])
+        said = [m["content"] for m in info["messages"] if m["role"] == "assistant"]
+        if way in ("rightly", "without end"):
+            assert (text in said) == (way == "rightly")  # whole, unless there was no end to it
+    assert min(paid["rightly"]) > 0.9
+    for way in WAYS[1:]:
+        assert np.mean(paid[way]) < np.mean(paid["rightly"])
+
+
+@pytest.mark.parametrize(("action", "mode"), [*((action, "SameStep") for action in ACTIONS), ("token", "NextStep")])
+@pytest.mark.parametrize("env_id", IDS)
+def test_vector_is_singles_is_sync_for_whole_answers(env_id: str, action: str, mode: str) -> None:
+    """With all that the id comes with; scores differ by rounding, as a batch has other shapes than a single text."""
+    n, slack, given = len(WAYS), 1e-4, {"action": action, **embedded(env_id)}
+    native = gym.make_vec(env_id, num_envs=n, autoreset_mode=mode, **given)
+    sync = gym.make_vec(
+        env_id, num_envs=n, vectorization_mode="sync", vector_kwargs={"autoreset_mode": AutoresetMode(mode)}, **given
+    )
+    singles = Singles([gym.make(env_id, **given) for _ in range(n)], mode)
+    episodes: Any = native.unwrapped._episodes  # type: ignore[attr-defined]
+    obs, infos = native.reset(seed=3)
+    same((obs, infos), sync.reset(seed=3))
+    for row, single in enumerate(singles.reset(seed=3)):
+        same((obs[row], info_of(infos, row)), single)
+    turns: list[list[Any]] = [[] for _ in range(n)]  # what each row has still to say of its turn
+    endings = np.zeros(n, dtype=np.int64)
+    while endings.min() < 2:
+        for row, way in enumerate(WAYS):
+            if not turns[row]:
+                text = "" if singles.is_over[row] else say(native, row, way)  # where it begins again nothing is read
+                turns[row] = [text] if action == "response" else episodes.cut_turn(given["tokenizer"].encode(text))
+        said = [turn.pop(0) for turn in turns]
+        actions: Any = tuple(said) if action == "response" else np.array(said)
+        step = native.step(actions)
+        same(step, sync.step(actions), slack=slack)
+        for row, single in enumerate(singles.step(actions)):
+            same(row_of(step, row), single, f"row {row}", slack)
+        endings += step[2]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -376,17 +455,34 @@ def test_learned_rewards_are_divided_over_tokens(action: str, tiny: dict[str, An
     assert np.count_nonzero(info["token_rewards"]) > 1
 
 
-@needs_assets
 @pytest.mark.parametrize("env_id", IDS)
-def test_embedded_rewards_score_in_one_call(env_id: str) -> None:
-    env = gym.make_vec(env_id, num_envs=4, action="response", autoreset_mode="Disabled", split="test")
-    env.reset(seed=0)
-    for _ in range(6):
-        _, rewards, terminations, _, infos = env.step(("Yes.", "", "I do not know.", "It is 7 o'clock."))
-        if terminations.any():
-            assert np.isfinite(rewards).all()
-            assert (infos["score"][terminations] == rewards[terminations]).all()
-            env.reset(options={"reset_mask": terminations})
+def test_embedded_rewards_score_in_one_forward_pass_a_step(env_id: str) -> None:
+    """One pass over the conversations that ended in a vector step, none where none did."""
+    ways = ("rightly", "with habits", "without end", "without end")
+    env = gym.make_vec(env_id, num_envs=len(ways), autoreset_mode="Disabled", split="test", **embedded(env_id))
+    core: Any = env.unwrapped
+    passes: list[int] = []  # conversations in each
+    hook = core.reward.model.register_forward_pre_hook(
+        lambda model, args, kwargs: passes.append(len(kwargs["input_ids"])), with_kwargs=True
+    )
+    try:
+        env.reset(seed=0)
+        turns: list[list[int]] = [[] for _ in ways]
+        endings: list[int] = []  # conversations that ended in each step
+        while sum(endings) < 2 * len(ways):
+            for row, way in enumerate(ways):
+                turns[row] = turns[row] or core._episodes.cut_turn(core.tokenizer.encode(say(env, row, way)))
+            passes.clear()
+            _, rewards, terminations, _, infos = env.step(np.array([turn.pop(0) for turn in turns]))
+            endings.append(int(terminations.sum()))
+            assert passes == ([endings[-1]] if endings[-1] else [])
+            if endings[-1]:
+                assert (infos["score"][terminations] == rewards[terminations]).all()
+                env.reset(options={"reset_mask": terminations})
+    finally:
+        hook.remove()
+    assert min(endings) == 0
+    assert max(endings) > 1 or core.max_turns > 1  # the two that find no end are cut together
 
 
 # -- Stable-Baselines3 -----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -22,25 +23,81 @@ TASKS = {"echo": EchoTask, "count": CountTask}
 TEXTS = ("", "stop", "leave", "w1 w2", "a text that is much too long for one turn", "Grüße 東京 🎉", "<|end|>", "ok")
 
 
-def same(a: Any, b: Any, where: str = "") -> None:
-    """Equal in value, type, dtype and shape, all the way down."""
+def same(a: Any, b: Any, where: str = "", slack: float = 0.0) -> None:
+    """Equal in value, type, dtype and shape, all the way down; numbers that are no integers up to `slack`."""
     assert type(a) is type(b), f"{where}: {type(a)} and {type(b)}"
     if isinstance(a, dict):
         assert a.keys() == b.keys(), f"{where}: {sorted(a)} and {sorted(b)}"
         for key in a:
-            same(a[key], b[key], f"{where}/{key}")
+            same(a[key], b[key], f"{where}/{key}", slack)
     elif isinstance(a, tuple | list):
         assert len(a) == len(b), where
         for k, (x, y) in enumerate(zip(a, b, strict=True)):
-            same(x, y, f"{where}/{k}")
+            same(x, y, f"{where}/{k}", slack)
     elif isinstance(a, np.ndarray):
         assert (a.dtype, a.shape) == (b.dtype, b.shape), f"{where}: {a.dtype} {a.shape} and {b.dtype} {b.shape}"
         if a.dtype == object:
-            same(a.tolist(), b.tolist(), where)
+            same(a.tolist(), b.tolist(), where, slack)
+        elif a.dtype.kind == "f":
+            np.testing.assert_allclose(a, b, rtol=0, atol=slack, err_msg=where)
         else:
             np.testing.assert_array_equal(a, b, err_msg=where)
+    elif isinstance(a, float):
+        assert abs(a - b) <= slack, f"{where}: {a!r} and {b!r}"
     else:
         assert a == b, f"{where}: {a!r} and {b!r}"
+
+
+class Singles:
+    """n single envs that begin again as an autoreset mode of vector envs says."""
+
+    def __init__(self, envs: Sequence[gym.Env], mode: str) -> None:
+        self.envs, self.mode = envs, mode
+        self.is_over = [False] * len(envs)
+
+    def reset(self, seed: int) -> list[tuple[Any, dict[str, Any]]]:
+        """Obs and info of each."""
+        self.is_over = [False] * len(self.envs)
+        return [env.reset(seed=seed + row) for row, env in enumerate(self.envs)]
+
+    def begin_again(self, row: int) -> tuple[Any, dict[str, Any]]:
+        self.is_over[row] = False
+        return self.envs[row].reset()
+
+    def step(self, actions: Sequence[Any]) -> list[tuple[Any, float, bool, bool, dict[str, Any]]]:
+        """What a vector env should say of each row."""
+        results = []
+        for row, env in enumerate(self.envs):
+            if self.is_over[row]:  # NextStep: the action is not read
+                obs, info = self.begin_again(row)
+                results.append((obs, 0.0, False, False, info))
+                continue
+            obs, reward, terminated, truncated, info = env.step(actions[row])
+            self.is_over[row] = terminated or truncated
+            if self.is_over[row] and self.mode == "SameStep":
+                final = {"final_obs": obs, "final_info": info}
+                obs, info = self.begin_again(row)
+                info |= final
+            results.append((obs, float(reward), terminated, truncated, info))
+        return results
+
+
+def row_of(step: tuple[Any, ...], row: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    """One row of a vector env's step, as a single env would say it."""
+    obs, rewards, terminations, truncations, infos = step
+    return obs[row], float(rewards[row]), bool(terminations[row]), bool(truncations[row]), info_of(infos, row)
+
+
+def info_of(infos: dict[str, Any], row: int) -> dict[str, Any]:
+    """One row of a vector env's infos: what its masks say is there, and nothing else."""
+    found = {}
+    for key in (key for key in infos if f"_{key}" in infos):
+        if infos[f"_{key}"][row]:
+            value = infos[key]
+            of_row = info_of(value, row) if isinstance(value, dict) else value[row]
+            found[key] = of_row.item() if isinstance(of_row, np.generic) else of_row
+    assert {key for key in infos if not key.startswith("_")} == {key for key in infos if f"_{key}" in infos}
+    return found
 
 
 def random_actions(rng: np.random.Generator, action: str, n: int) -> Any:
@@ -99,31 +156,31 @@ def test_native_equals_sync(task: str, action: str, mask: bool, mode: str, limit
         assert ours.bit_generator.state == theirs.bit_generator.state
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("action", ["token", "response"])
 @pytest.mark.parametrize("task", TASKS)
-def test_rows_are_single_envs(task: str, action: str) -> None:
+def test_rows_are_single_envs(task: str, action: str, mode: str) -> None:
+    """Observations, rewards, endings and every info of every row, over several episodes."""
     n, rng = 8, np.random.default_rng(2)
-    native = make_native(task, n, action=action, autoreset_mode="Disabled")
-    singles = [TextEnv(TASKS[task](), Counted(), tiny_tokenizer(), action=action, **SIZES) for _ in range(n)]
-    obs, _ = native.reset(seed=40)
-    for row, env in enumerate(singles):
-        same(env.reset(seed=40 + row)[0], obs[row])
-    is_over = np.zeros(n, dtype=bool)
-    while not is_over.all():
+    native = make_native(task, n, action=action, autoreset_mode=mode)
+    given = {"action": action, **SIZES}
+    singles = Singles([TextEnv(TASKS[task](), Counted(), tiny_tokenizer(), **given) for _ in range(n)], mode)
+    obs, infos = native.reset(seed=40)
+    for row, single in enumerate(singles.reset(seed=40)):
+        same((obs[row], info_of(infos, row)), single, f"reset of row {row}")
+    endings = np.zeros(n, dtype=np.int64)
+    while endings.min() < 2:
         actions = random_actions(rng, action, n)
-        obs, rewards, terminations, _, infos = native.step(actions)
-        for row, env in enumerate(singles):
-            if not is_over[row]:
-                single = env.step(actions[row])
-                same(single[0], obs[row])
-                assert (single[1], single[2]) == (rewards[row], terminations[row])
-                for key, value in single[4].items():
-                    assert infos[f"_{key}"][row]
-                    if key == "ending":
-                        assert infos[key][row] == value
-        is_over |= terminations
-        if terminations.any() and not is_over.all():  # keeps the vector env going; those rows are not compared again
-            native.reset(options={"reset_mask": terminations})
+        step = native.step(actions)
+        for row, single in enumerate(singles.step(actions)):
+            same(row_of(step, row), single, f"row {row}")
+        over = step[2] | step[3]
+        endings += over
+        if mode == "Disabled" and over.any():
+            obs, infos = native.reset(options={"reset_mask": over})
+            for row in range(n):
+                expected = singles.begin_again(row) if over[row] else (obs[row], {})
+                same((obs[row], info_of(infos, row)), expected, f"masked reset of row {row}")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,6 +1,6 @@
 """Judges and the simulated user on text that the generators did not write.
 
-The answers of `tests/data/freeform_*.jsonl` were written by people who had not seen the code. Each
+The answers of `tests/data/freeform_*.jsonl` were written by language models that had not seen the code. Each
 row carries the prompt it was written for, so a changed generator leaves rows out instead of judging
 them against another meaning; too many left out is a failure too. `benchmarks/freeform.py` prints
 the same figures by fault.
@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from textgym.tasks.dialogue.read import Understanding
+from textgym.tasks.dialogue.talk import replay
+from textgym.tasks.dialogue.user import FED_UP, WHAT
 from textgym.tasks.load import load_task
+from textgym.types import Goodbye
 
 PATH = Path(__file__).resolve().parent.parent / "benchmarks" / "freeform.py"
 
@@ -58,20 +63,48 @@ def test_replies_are_understood() -> None:
 
 
 def test_no_reply_fills_in_a_wrong_slot() -> None:
+    assert heard()["wrong_slot"] == 0, heard()["wrong"]
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="13 of 600 by `python benchmarks/freeform.py`: yes and no mixed up (8), the room's price taken for "
+    "breakfast's (1), half of a price (1), a value taken as denied that is held out or noted down (3)",
+)
+def test_no_answer_no_price_and_no_denial_is_taken_wrong() -> None:
     assert heard()["wrong_value"] == 0, heard()["wrong"]
 
 
 def test_what_is_not_understood_is_asked_back() -> None:
-    """The user may not have heard all of a reply; then it must not be content with what it does not know."""
+    """Nonsense is met with a question; what was missed of a reply is not taken as said, and stays to be said."""
     task = load_task("dialogue", split="validation", data_seed=11)
-    module = freeform()
-    for row, _, missed, is_served in module.hear_replies():
+    counts = Counter[str]()
+    for row, said, _, missed in freeform().hear_replies():
+        before, after = replay(said, last=False), replay(said)
+        reply = task.reply(said, np.random.default_rng(0))
+        assert isinstance(reply, str)
         if row["kind"] == "nonsense":
-            said = module.transcript(row, task[row["index"]], row["reply"])
             assert not task.understand(said).understood, row["reply"]
-        wanted = dict(task[row["index"]].meta.goal)  # a slot that this user does not care for needs no asking back
-        if any(slot.removeprefix("ask ") in wanted for slot in missed):
-            assert not is_served, (row["reply"], missed)
+        if not task.understand(said).understood:
+            counts["not understood"] += 1
+            assert (after.told, after.stated, after.booked) == (before.told, before.stated, before.booked), row["reply"]
+            is_question = reply.startswith(WHAT)
+            assert is_question or (isinstance(reply, Goodbye) and reply in FED_UP), (row["reply"], reply)
+            counts["asked what"] += is_question
+        for slot in (m for m in missed if m in after.wants):  # a slot that this user does not care for needs no asking
+            counts["values missed"] += 1
+            assert after.stated.get(slot) == before.stated.get(slot), (row["reply"], slot)
+            assert not after.over or after.over == "left", (row["reply"], reply)
+        for slot in (m.removeprefix("ask ") for m in missed if m.startswith("ask ")):
+            counts["questions missed"] += 1
+            assert after.told.get(slot) == before.told.get(slot), (row["reply"], slot)
+        for topic in (m.removeprefix("answer ") for m in missed if m.startswith("answer ")):
+            if topic == before.pending:  # asked again, unless the user has had enough
+                counts["answers missed"] += 1
+                assert after.over == "fedup" or ("ask again", topic) in after.acts, (row["reply"], reply)
+    assert counts["not understood"] >= 27
+    assert counts["asked what"] >= counts["not understood"] - 1  # one has no patience left
+    assert min(counts[f"{what} missed"] for what in ("values", "questions", "answers")) >= 1
 
 
 @pytest.mark.parametrize(
@@ -104,3 +137,28 @@ def test_comparison_counts_what_was_taken_wrong() -> None:
     wrong, missed = compare(row, Understanding(asked=("day",), stated={"day": "Tuesday"}), meaning)
     assert wrong == ["day=Tuesday", "asks day"]
     assert missed == ["day", "time", "ask name"]
+
+
+def test_comparison_counts_answers_prices_and_denials() -> None:
+    """An answer counts with its yes or no, a price with its amount; what the reply holds out is not denied."""
+    row = {
+        "states": {"day": "Monday"},
+        "asks": [],
+        "kind": "mixed",
+        "answers": {"dogs": 1, "breakfast": 9},
+        "prices": [80],
+    }
+    meaning = load_task("dialogue", split="validation", data_seed=11)[0].meta
+    compare = freeform().compare
+    said = {"stated": {"day": "Monday"}}
+    right = Understanding(
+        **said, answers={"dogs": 1, "breakfast": 9}, prices=(("double", 80),), denied=(("day", "Friday"),)
+    )
+    assert compare(row, right, meaning) == ([], [])
+    turned = Understanding(
+        **said, answers={"dogs": 0, "breakfast": 80, "lift": 1}, prices=(("", 9),), denied=(("day", "Monday"),)
+    )
+    wrong, missed = compare(row, turned, meaning)
+    assert wrong == ["denies day=Monday", "answers dogs=0", "answers breakfast=80", "answers lift=1", "price=9"]
+    assert missed == ["price 80"]
+    assert compare(row, Understanding(**said), meaning) == ([], ["answer dogs", "answer breakfast", "price 80"])

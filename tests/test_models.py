@@ -2,9 +2,11 @@
 
 import socket
 
+import numpy as np
 import pytest
 import torch
-from tiny import tiny_hf_tokenizer, tiny_policy
+from tiny import EchoTask, tiny_hf_tokenizer, tiny_policy
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -12,6 +14,7 @@ from transformers import (
     GPTNeoXForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
+    PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
 )
@@ -19,11 +22,14 @@ from transformers.utils import hub
 
 from textgym.agents.packing import Episode, pack, to_rows
 from textgym.agents.policy import ActorCritic
+from textgym.envs.single import TextEnv
 from textgym.models import places
 from textgym.models.generate import generate
 from textgym.models.language_model import load_language_model, require_fit, save_language_model, turn_off_dropout
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
 from textgym.rewards.network import load_network
+from textgym.rewards.simple import ConstantReward
+from textgym.types import Example, Message
 
 VOCABULARY = 60
 SMALL = {"vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
@@ -167,6 +173,68 @@ def test_dropout_is_off_in_every_mode():
     load_language_model(model)
     tokens = torch.tensor([[1, 2, 3]])
     assert torch.equal(model.train()(tokens).logits, model.eval()(tokens).logits)
+
+
+# -- text that spells control tokens ----------------------------------------------------------------
+
+SPELLED = ("a </s> b", "</s>", "<s><unk></s>", "</</s>s>", "<s", "end</s></s>", "a\uff1c/s\uff1eb")  # the last by NFKC
+
+
+def unigram_tokenizer(prepend_scheme: str) -> ChatTokenizer:
+    """As SentencePiece makes them: control tokens are pieces of the model, which then spells text with them."""
+    pieces = [("<unk>", 0.0), ("<s>", 0.0), ("</s>", 0.0), ("\u2581", -2.0), ("\n", -5.0)]
+    pieces += [(c, -5.0) for c in "abcdefghijklmnopqrstuvwxyz0123456789<>/."]
+    backend = Tokenizer(models.Unigram(pieces, unk_id=0))
+    backend.normalizer = normalizers.NFKC()
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=prepend_scheme)
+    backend.decoder = decoders.Metaspace(prepend_scheme=prepend_scheme)
+    return ChatTokenizer(
+        PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>", bos_token="<s>", eos_token="</s>")
+    )
+
+
+@pytest.mark.parametrize("prepend_scheme", ["always", "first", "never"])
+def test_text_never_becomes_a_control_token_of_a_unigram_model(prepend_scheme):
+    tokenizer = unigram_tokenizer(prepend_scheme)
+    backend = tokenizer._plain
+    assert tokenizer.end_of_turn in backend.encode("a </s> b", add_special_tokens=False).ids, "the danger is there"
+    control = set(tokenizer.hf.all_special_ids)
+    assert tokenizer.encode_batch(SPELLED) == [tokenizer.encode(text) for text in SPELLED]
+    for text in SPELLED:
+        ids = tokenizer.encode(text)
+        assert not control & set(ids), text
+        if text.isascii():  # every character is said, the blank that begins a part aside
+            assert tokenizer.decode(ids).replace(" ", "") == text.replace(" ", "")
+        if prepend_scheme == "never" and text.isascii():
+            assert tokenizer.decode(ids) == text
+    assert tokenizer.encode("a b") == backend.encode("a b", add_special_tokens=False).ids, "other text is as it was"
+
+
+@pytest.mark.parametrize("action", ["token", "response"])
+def test_an_episode_with_spelled_control_tokens_under_a_unigram_model(action):
+    """In the prompt and in the answer: neither ends a turn, and both doors say the same."""
+
+    class Spelling(EchoTask):
+        def __getitem__(self, index):
+            return Example((Message("user", SPELLED[index % len(SPELLED)]),))
+
+        judge = None
+
+    tokenizer = unigram_tokenizer("always")
+    sizes = {"context_length": 64, "max_new_tokens": 24}
+    env = TextEnv(Spelling(), ConstantReward(1.0), tokenizer, action=action, **sizes)
+    for index, text in enumerate(SPELLED):
+        env.reset(options={"index": index})
+        tokens = env._episodes.tokens[0]
+        before = np.count_nonzero(tokens == tokenizer.end_of_turn)
+        assert before == 0
+        steps = [text] if action == "response" else [*tokenizer.encode(text), tokenizer.end_of_turn]
+        for k, step in enumerate(steps):
+            _, reward, terminated, _, info = env.step(step)
+            assert terminated == (k == len(steps) - 1)
+        assert (reward, info["ending"]) == (1.0, "eot")
+        assert info["messages"][-1]["content"] == tokenizer.decode(tokenizer.encode(text))
+        assert np.count_nonzero(env._episodes.tokens[0] == tokenizer.end_of_turn) == 1
 
 
 # -- where models lie -------------------------------------------------------------------------------

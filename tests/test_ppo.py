@@ -1,7 +1,8 @@
 """Laws of token-level PPO, on tiny random models and a reader's own records.
 
 What the arithmetic must keep (ratios start at 1, KL at 0, credit on the policy's tokens alone),
-that it learns, and that a run survives Ctrl-C, a kill and bad input. Real text and a real model
+that it learns, and that a run survives Ctrl-C, errors, a kill and bad input, and no other run is
+written over. Real text and a real model
 are used where TEXTGYM_TEST_DATA names a folder that has them.
 """
 
@@ -13,18 +14,20 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from tiny import save_tiny_tokenizer, tiny_policy, tiny_reward, tiny_tokenizer
 from transformers import LogitsProcessorList
 
-from textgym.agents import ppo
+from textgym.agents import evaluate, folders, ppo, report, runs
 from textgym.agents.ppo import PPOConfig, Trainer
 from textgym.cli import main
 from textgym.models.tokenizer import load_tokenizer
@@ -240,6 +243,53 @@ def test_runs_with_neighbouring_seeds_share_no_episode(config: PPOConfig, monkey
     assert len({seed for _, seed in played}) == len(played)
 
 
+def test_an_update_in_bfloat16_moves_every_weight(config: PPOConfig) -> None:
+    trainer = make_trainer(replace(config, dtype="bfloat16"))
+    before = weights(trainer)
+    metrics = trainer.step()
+    assert all(np.isfinite(v) for name, v in metrics.items() if not name.startswith("gold"))
+    after = trainer.policy.state_dict()
+    assert all(value.dtype == torch.float32 and not torch.equal(before[n], value) for n, value in after.items())
+
+
+def test_the_reward_model_is_told_the_device(
+    config: PPOConfig, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+    make_vec = gym.make_vec
+
+    def note(*args: Any, device: str = "left out", **more: Any) -> Any:
+        told.append(device)
+        return make_vec(*args, **more)
+
+    monkeypatch.setattr(gym, "make_vec", note)
+    learned = replace(config, reward=str(folder / "token"))
+    Trainer(learned).evaluate()
+    given = [
+        "--data",
+        str(config.data),
+        "--reward",
+        "chrf",
+        "--prompts",
+        "2",
+        "--context-length",
+        "96",
+        "--device",
+        "cpu",
+    ]
+    assert main(["evaluate", config.policy, *given]) == 0
+    assert set(told) == {"cpu"}
+    told.clear()
+    asked: list[str] = []
+    monkeypatch.setattr(runs, "choose_device", lambda name: asked.append(name) or torch.device("cpu"))
+    assert main(["evaluate", config.policy, *given]) == 0
+    assert set(asked) == {"cpu"}  # never what "auto" would find
+    told.clear()
+    monkeypatch.setattr(runs, "choose_device", lambda name: torch.device({"auto": "cuda:1"}[name]))
+    ppo.make_env(replace(learned, device="auto"), tiny_tokenizer(), "train", 2)
+    assert told == ["cuda:1"]
+
+
 # -- learning ---------------------------------------------------------------------------------------
 
 
@@ -292,42 +342,66 @@ def during_update(n: int, act: Callable[[], None], monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Trainer, "prepare", disturbed)
 
 
-def test_ctrl_c_and_resume_end_where_an_unbroken_run_ends(
+def fail(error: Exception) -> None:
+    raise error
+
+
+def fail_at_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reward goes away between the second update and its evaluation."""
+    evaluate = Trainer.evaluate
+
+    def disturbed(self: Trainer, *args: Any, **more: Any) -> Any:
+        return fail(OSError("no reward")) if self.updates_done == 2 else evaluate(self, *args, **more)
+
+    monkeypatch.setattr(Trainer, "evaluate", disturbed)
+
+
+BREAKS: dict[str, tuple[int, str, int, Callable[[pytest.MonkeyPatch], None]]] = {
+    # what happens: (update that is saved, what is said of it, exit code, how)
+    "Ctrl-C": (3, "interrupted", 130, lambda m: during_update(3, lambda: signal.raise_signal(signal.SIGINT), m)),
+    "error": (2, "stopped by an error", 1, lambda m: during_update(3, lambda: fail(OSError("no reward")), m)),
+    "error in evaluation": (2, "stopped by an error", 1, fail_at_evaluation),
+}
+
+
+@pytest.mark.parametrize("what", BREAKS)
+def test_a_broken_run_resumes_and_ends_where_an_unbroken_one_ends(
+    what: str,
     config: PPOConfig,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> None:
+    saved_update, why, exit_code, break_it = BREAKS[what]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert main(["train", "ppo", *arguments(config, whole, num_updates=4)]) == 0
+    asked = {"num_updates": 4, "eval_every": 2, "checkpoint_every": 0}
+    assert main(["train", "ppo", *arguments(config, whole, **asked)]) == 0
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     with monkeypatch.context() as patched:
-        during_update(3, lambda: signal.raise_signal(signal.SIGINT), patched)
-        assert main(["train", "ppo", *arguments(config, broken, num_updates=4)]) == 130
+        break_it(patched)
+        assert main(["train", "ppo", *arguments(config, broken, **asked)]) == exit_code
     said = capsys.readouterr()
-    assert "after update 3" in said.out
+    assert f"{why} after update {saved_update}; saved in {broken}" in said.out
     assert "--resume" in said.out
-    assert "interrupted" in said.err
+    assert ("interrupted" if exit_code == 130 else "OSError: no reward") in said.err
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert read_checkpoint(broken)["updates_done"] == 3
+    assert read_checkpoint(broken)["updates_done"] == saved_update
     assert (broken / "policy" / "model.safetensors").exists()
     with open(broken / "metrics.jsonl", "a") as file:
         file.write('{"update": 4, "sco')  # a kill in the middle of a line
-    assert main(["train", "ppo", *arguments(config, broken, num_updates=4), "--resume"]) == 0
+    assert main(["train", "ppo", *arguments(config, broken, **asked), "--resume"]) == 0
     a, b = read_checkpoint(whole), read_checkpoint(broken)
     assert a["updates_done"] == b["updates_done"] == 4
     for name, value in a["policy"].items():
         assert torch.equal(value, b["policy"][name]), name
-    assert [r["update"] for r in read_metrics(broken)] == [0, 1, 2, 3, 4, 4]
+    assert [r["update"] for r in read_metrics(broken)] == [0, 1, 2, 2, 3, 4, 4]
     for one, other in zip(read_metrics(whole), read_metrics(broken), strict=True):
         assert {k: v for k, v in one.items() if not k.endswith("_s") and v == v} == {
             k: v for k, v in other.items() if not k.endswith("_s") and v == v
         }
     assert (whole / "samples.md").read_text() == (broken / "samples.md").read_text()
-    for run in (whole, broken):
-        assert (run / "curve.png").stat().st_size > 1000
 
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -338,12 +412,28 @@ def test_ctrl_c_and_resume_end_where_an_unbroken_run_ends(
     assert saved("The mayor").input_ids == tiny_tokenizer().encode("The mayor")
     assert saved.chat_template == tiny_tokenizer().hf.chat_template
 
-    # The same folder without --resume is a new run, of which a kill leaves nothing of the old one.
-    with monkeypatch.context() as patched:
-        during_update(1, lambda: (_ for _ in ()).throw(OSError("killed")), patched)  # type: ignore[arg-type]
-        assert main(["train", "ppo", *arguments(config, broken, num_updates=4, seed=5)]) == 1
-    assert not (broken / "checkpoints").exists()
-    assert [r["update"] for r in read_metrics(broken)] == [0]
+
+def test_half_an_update_is_not_saved(
+    config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    update = Trainer.update
+
+    def disturbed(self: Trainer, batch: Any) -> dict[str, float]:
+        losses = update(self, batch)
+        return losses if self.updates_done < 2 else fail(FloatingPointError("not finite"))  # type: ignore[return-value]
+
+    monkeypatch.setattr(Trainer, "update", disturbed)
+    with pytest.raises(FloatingPointError):
+        ppo.train(replace(config, num_updates=4, checkpoint_every=1, run=str(tmp_path / "run")))
+    assert "update 3 broke off halfway" in capsys.readouterr().out
+    assert read_checkpoint(tmp_path / "run")["updates_done"] == 2
+
+
+def test_make_hands_resume_on_as_the_message_says() -> None:
+    assert "ARGS=--resume" in runs.GO_ON
+    makefile = (Path(__file__).parent.parent / "Makefile").read_text(encoding="utf-8")
+    (command,) = [line for line in makefile.splitlines() if "train ppo" in line]
+    assert command.endswith("$(ARGS)")
 
 
 def test_a_killed_run_resumes(config: PPOConfig, tmp_path: Path) -> None:
@@ -376,7 +466,6 @@ def test_a_run_ends_turns_with_its_token_and_is_evaluated_as_it_was_trained(
     given = replace(config, end_of_turn="<|user|>", num_updates=1, run=str(tmp_path / "run"))
     run = ppo.train(given)
     assert [row["gold"] for row in read_metrics(run) if "evaluation" not in row] == [None]  # unknown, and valid JSON
-    assert (run / "curve.png").stat().st_size > 1000
 
     from transformers import AutoModelForCausalLM
 
@@ -440,6 +529,239 @@ def test_evaluate_prints_a_table_and_a_line_of_json(config: PPOConfig, capsys: p
         assert wrong[0].strip("-") in capsys.readouterr().err
 
 
+# -- one folder a run ------------------------------------------------------------------------------
+
+
+def no_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ppo, "Trainer", lambda config: pytest.fail("loaded something"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_new_runs_take_new_folders_and_resume_the_newest(
+    config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = ppo.train(replace(config, num_updates=1))
+    old = contents(first)
+    assert first == Path("runs/Summarize-v0-seed0")
+    assert ppo.train(replace(config, num_updates=1)) == Path("runs/Summarize-v0-seed0-2")
+    assert ppo.train(replace(config, num_updates=2, resume=True)) == Path("runs/Summarize-v0-seed0-2")
+    assert contents(first) == old
+    assert folders.choose_folder(config) == Path("runs/Summarize-v0-seed0-3")
+    assert folders.choose_folder(replace(config, seed=1)) == Path("runs/Summarize-v0-seed1")
+    os.utime(first / "config.json")  # was begun or resumed last
+    assert folders.choose_folder(replace(config, resume=True)) == first
+    (tmp_path / "runs" / "Summarize-v0-seed0-old").mkdir()  # a copy that somebody keeps
+    assert folders.choose_folder(replace(config, resume=True)) == first
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.jsonl", "checkpoints/update-000001/state.pt", "policy/x"])
+def test_a_folder_that_holds_a_run_is_refused_before_anything_is_loaded(
+    name: str, config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("precious")
+    no_trainer(monkeypatch)
+    with pytest.raises(ValueError, match=r"run=.* holds a run already: resume it \(--resume\), name another folder"):
+        ppo.train(replace(config, run=str(tmp_path / "run")))
+    assert contents(tmp_path / "run") == {name: b"precious"}
+    with pytest.raises(ValueError, match="run must be a folder, got the file"):
+        ppo.train(replace(config, run=str(path)))
+
+
+def test_resume_says_when_there_is_nothing_to_resume(
+    config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ppo.train(replace(config, num_updates=1, run=str(tmp_path / "run"), resume=True))
+    assert f"nothing to resume in {run}: a new run begins" in capsys.readouterr().out
+    assert ppo.train(replace(config, num_updates=2, run=str(run), resume=True)) == run
+    assert "nothing to resume" not in capsys.readouterr().out
+    (found,) = (run / "checkpoints").glob("*/state.pt")
+    found.unlink()
+    old = contents(run)
+    no_trainer(monkeypatch)
+    with pytest.raises(ValueError, match=r"no checkpoint in .* policy would be written over"):
+        ppo.train(replace(config, run=str(run), resume=True))
+    assert contents(run) == old
+
+
+def test_what_can_be_checked_is_checked_before_anything_is_written(config: PPOConfig, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    data = json.dumps({"path": config.data, "holdout": 1e-9})
+    for changes, error, told in (
+        ({"eval_split": "dev"}, ValueError, "eval_split must be one of .*'dev'"),
+        ({"data": data}, ValueError, "split 'validation' of .* is empty"),
+        ({"reward": {("a", "b"): 1}}, TypeError, "reward cannot be written to config.json"),
+        ({"reward": lambda transcript: fail(OSError("no reward"))}, OSError, "no reward"),
+    ):
+        with pytest.raises(error, match=told):
+            ppo.train(replace(config, run=str(run), **changes))
+        assert not run.exists(), changes
+
+
+def test_a_config_of_python_objects_is_written_by_name(
+    config: PPOConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = replace(with_reward(config, length_reward), num_updates=1, seed=np.int64(3), run=tmp_path / "run")  # type: ignore[arg-type]
+    run = ppo.train(given)
+    written = json.loads((run / "config.json").read_text())["config"]
+    assert written["reward"] == f"<Python: {__name__}.length_reward>"
+    assert written["seed"] == 3
+    assert written["run"] == str(run)
+    capsys.readouterr()
+    assert main(["evaluate", str(run)]) == 1
+    assert "reward must be given" in capsys.readouterr().err
+
+
+def length_reward(transcript: Transcript) -> float:
+    return len(transcript.response) / 100
+
+
+def test_a_run_is_resumed_with_its_own_config_only(
+    config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    begun = folders.describe(replace(config, run=str(run)))
+    (run / "config.json").write_text(json.dumps({"config": begun}))
+    no_trainer(monkeypatch)
+    for field in fields(PPOConfig):
+        other = begun | {field.name: "another"}
+        if field.name in folders.MAY_DIFFER:
+            folders.require_same(other, run)
+            continue
+        with pytest.raises(ValueError, match=rf"{field.name} was {begun[field.name]!r} and is 'another'"):
+            folders.require_same(other, run)
+    with pytest.raises(ValueError, match=r"learning_rate was 0\.003 and is 0\.1\. Give the old values"):
+        ppo.train(replace(config, run=str(run), resume=True, learning_rate=0.1))
+    assert {"env", "policy", "reward", "data", "seed", "prompts_per_update", "dtype"}.isdisjoint(folders.MAY_DIFFER)
+
+
+# -- what a run shows -------------------------------------------------------------------------------
+
+
+def test_the_curve_shows_the_metrics() -> None:
+    rows: list[dict[str, Any]] = [
+        {"update": k, **{n: k / 10 for n in ("score", "gold", "kl")}, **dict.fromkeys(SPREADS, 0.1)} for k in (1, 2, 3)
+    ]
+    figures = {"score": 0.4, "gold": 0.5, "score_ci95": 0.1, "gold_ci95": 0.2}
+    rows.insert(0, {"update": 0, "evaluation": figures})
+    figure = report.plot_curve(rows, "a title", "training prompts")
+    assert [axis.get_title() for axis in figure.axes] == ["learned score", "gold score", "KL to the start (nats)"]
+    for axis in figure.axes:
+        line = next(line for line in axis.lines if line.get_label() == "training batch")
+        np.testing.assert_allclose(line.get_xydata(), [(1, 0.1), (2, 0.2), (3, 0.3)])
+    for axis, value in zip(figure.axes[:2], (0.4, 0.5), strict=True):
+        (squares,) = axis.containers
+        np.testing.assert_allclose(squares.lines[0].get_xydata(), [(0, value)])
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert "training prompts" in labels
+    assert "held-out prompts" not in labels
+    for row in rows[1:]:
+        row["gold"] = float("nan")  # a task without a judge
+    assert [axis.get_title() for axis in report.plot_curve(rows, "").axes] == [
+        "learned score",
+        "KL to the start (nats)",
+    ]
+
+
+SPREADS = ("score_spread", "gold_spread", "kl_spread")
+
+
+def test_a_run_prints_its_progress_and_the_same_prompts_before_and_after(
+    config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(runs, "choose_dtype", lambda dtype, device: torch.bfloat16)
+    for has_rich in (True, False):
+        run = tmp_path / f"rich is {has_rich}"
+        with monkeypatch.context() as patched:
+            if not has_rich:
+                for name in ("progress", "console", "table", "text"):
+                    patched.setitem(sys.modules, f"rich.{name}", None)
+            ppo.train(replace(config, dtype="auto", run=str(run)))
+        printed = capsys.readouterr().out
+        rows = read_metrics(run)
+        last = next(row for row in rows if row["update"] == 2 and "evaluation" not in row)
+        status = f"score {last['score']:+.2f}  KL {last['kl']:.1f}"  # and no gold: nobody knows it
+        assert printed.count(f"{run}: on cpu, training passes in bfloat16") == 1
+        assert json.loads((run / "config.json").read_text())["chosen"]["dtype"] == "bfloat16"
+        if not has_rich:
+            assert f"update 2/2 {status}" in printed
+            assert "rich is not installed: no tables" in printed
+            continue
+        assert "2/2" in printed
+        assert status in printed
+        before, after = rows[0]["evaluation"], rows[-1]["evaluation"]
+        (means,) = [line for line in printed.splitlines() if " score " in line and "±" in line]
+        figures = [f"{e['score']:.3f} ± {e['score_ci95']:.3f}" for e in (before, after)]
+        assert [cell.strip() for cell in means.strip("│ ").split("│")] == ["score", *figures]
+        samples = (run / "samples.md").read_text()
+        for k in range(3):
+            assert f"The mayor opened bridge {k} on Monday." in printed
+            assert f"The mayor opened bridge {k} on Monday." in samples
+
+
+def test_prompts_are_called_held_out_only_where_they_are(
+    config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    legends = []
+    monkeypatch.setattr(runs, "draw_curve", lambda rows, path, title, prompts: legends.append(prompts))
+    divided = json.dumps({"path": config.data, "holdout": 0.7})
+    for data, is_held_out in ((config.data, False), (divided, True)):
+        run = tmp_path / f"held out {is_held_out}"
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            ppo.train(replace(config, data=data, num_updates=1, run=str(run)))
+        told = [str(w.message) for w in caught if "training prompts" in str(w.message)]
+        kind = "held-out prompts" if is_held_out else "training prompts"
+        other = "training prompts" if is_held_out else "held-out"
+        for text in (capsys.readouterr().out, (run / "samples.md").read_text()):
+            assert kind in text
+            assert other not in text
+        assert legends.pop() == kind
+        assert json.loads((run / "config.json").read_text())["chosen"]["evaluated_on"] == kind
+        assert len(told) == (0 if is_held_out else 1)
+        assert is_held_out or '"holdout": 0.1' in told[0]
+        assert main(["evaluate", str(run), "--prompts", "2"]) == 0
+        assert ("2 test prompts" if is_held_out else "2 training prompts") in capsys.readouterr().out
+
+
+def test_splits_of_an_embedded_world_are_not_the_same(config: PPOConfig) -> None:
+    embedded = replace(config, data=None, reward="gold", context_length=None, max_new_tokens=None)
+    for env in ("Summarize", "Translate", "Dialogue"):
+        a, b, c = (
+            ppo.make_env(replace(embedded, env=f"textgym/{env}-v0"), tiny_tokenizer(), split, 1).unwrapped.task
+            for split in ("train", "train", "validation")
+        )
+        assert evaluate.are_same(a, b)
+        assert not evaluate.are_same(a, c)
+
+
+def test_cut_prompts_are_counted_and_told_once(config: PPOConfig, tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run = ppo.train(replace(config, context_length=24, run=str(tmp_path / "run")))
+    counts = [row["prompts_cut"] for row in read_metrics(run) if "evaluation" not in row]
+    assert counts == [4, 4]  # every prompt is longer than 24 - 8 tokens
+    assert len([w for w in caught if "4 of 4 prompts of update 1 lost their ends" in str(w.message)]) == 1
+    assert Trainer(config).step()["prompts_cut"] == 0
+
+
+def test_evaluate_draws_no_bar_while_it_loads(config: PPOConfig, capfd: pytest.CaptureFixture[str]) -> None:
+    from transformers.utils import logging
+
+    given = ["--data", str(config.data), "--reward", "chrf", "--prompts", "2", "--context-length", "96"]
+    assert main(["evaluate", config.policy, *given, "--max-new-tokens", "8"]) == 0
+    assert "Loading weights" not in capfd.readouterr().err
+    assert logging.is_progress_bar_enabled()
+
+
 # -- bad input --------------------------------------------------------------------------------------
 
 WRONG = {
@@ -451,7 +773,8 @@ WRONG = {
     **dict.fromkeys(("seed", "critic_warmup", "eval_every", "checkpoint_every"), (-1,)),
     **dict.fromkeys(("gamma", "lam"), (-0.1, 1.1, float("nan"))),
     "kl_target": (0.0, -1.0),
-    "device": ("gpu7",),
+    "device": ("gpu7", "cuda:99"),
+    **dict.fromkeys(("split", "eval_split"), ("dev",)),
     "dtype": ("float16", "int"),
 }
 
@@ -494,15 +817,15 @@ def test_own_data_without_a_reward_lists_the_choices(
 
 
 def test_parts_that_do_not_fit_are_refused(config: PPOConfig, folder: Path) -> None:
-    for changes, told in (
-        ({"policy": str(folder / "nowhere")}, "nowhere"),
-        ({"context_length": 1024}, "context_length must be at most the policy's 512"),
-        ({"env": "textgym/Essay-v0"}, "Essay"),
-        ({"split": "dev"}, "split"),
-        ({"reward": "rogueL"}, "rougeL"),
-        ({"end_of_turn": "<|nothing|>"}, "end_of_turn"),
+    for changes, told, error in (
+        ({"policy": str(folder / "nowhere")}, r"policy=.*nowhere", ValueError),
+        ({"context_length": 1024}, "context_length must be at most the policy's 512", ValueError),
+        ({"env": "textgym/Essay-v0"}, "Essay", gym.error.NameNotFound),
+        ({"split": "dev"}, "split must be one of", ValueError),
+        ({"reward": "rogueL"}, "did you mean 'rougeL'", ValueError),
+        ({"end_of_turn": "<|nothing|>"}, "end_of_turn", ValueError),
     ):
-        with pytest.raises(Exception, match=told):
+        with pytest.raises(error, match=told):
             Trainer(replace(config, **changes))
 
 

@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ import numpy as np
 import pytest
 from tiny import save_tiny_tokenizer
 
+from textgym.models import places
 from textgym.tasks.base import Conversation, Judged, Task
 from textgym.tasks.load import WORLDS, load_task
 from textgym.types import SPLITS, Message, Transcript
@@ -272,6 +274,86 @@ def test_what_cannot_be_loaded_says_what_is_allowed(tmp_path: Path) -> None:
             load_task("summarize", data=data)
 
 
+class ByColumn:
+    """A table that is had by its columns, as many libraries have it."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, column: str) -> list[str]:
+        return {"document": ["a", "b"], "summary": ["c", "d"]}[column]
+
+
+def test_a_data_frame_is_its_rows_and_another_table_is_refused_by_name(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    named = [{**row, "name": "x"} for row in NEWS]  # a column "name" makes the frame look like a task
+    frame = pandas.DataFrame(named, index=range(100, 100 + len(NEWS)))
+    for data in (frame, {"path": frame}, {"path": {"train": frame}}):
+        assert examples_of(data) == examples_of(NEWS)
+    given = {"reward": "rouge1", "action": "response", "tokenizer": save_tiny_tokenizer(tmp_path)}
+    env = gym.make("textgym/Summarize-v0", data=frame, **given)
+    env.reset(seed=0, options={"index": 7})
+    assert env.step("Story 7.")[1] == pytest.approx(1.0)
+    frame.loc[105, "document"] = None
+    with pytest.raises(ValueError, match="1 of 40 rows of data do not fit") as told:
+        load_task("summarize", data=frame)
+    assert "row 6: column 'document'" in str(told.value)
+    for data in (ByColumn(), {"path": ByColumn()}, pandas.Series(["a", "b"], index=[5, 6])):
+        with pytest.raises(TypeError, match=r"data must be .* rows are not had by their number: data\[0\] raises KeyE"):
+            load_task("summarize", data=data)
+
+
+def test_a_mistyped_path_never_goes_to_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "is_reachable", lambda url: pytest.fail("the hub was asked"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").mkdir()
+    for path in (
+        "exampels/own_news.jsonl",
+        "exampels/own_news.json",
+        "examples/own_news",
+        "./own",
+        "a/b/c",
+        "own.json",
+    ):
+        with pytest.raises(ValueError, match=f"^data={path!r} cannot be read: No such file or directory$"):
+            load_task("summarize", data=path)
+
+
+def test_a_hub_that_cannot_be_reached_is_said_at_once_and_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets")
+    asked: list[str] = []
+    was_offline: list[bool] = []
+    load_dataset = datasets.load_dataset
+
+    def load(name: str, config: str | None) -> Any:
+        was_offline.append(datasets.config.HF_HUB_OFFLINE)
+        return load_dataset(name, config) if was_offline[-1] else NEWS
+
+    monkeypatch.setattr("transformers.utils.hub.is_offline_mode", lambda: False)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr(places, "is_reachable", lambda url: bool(asked.append(url)))
+    start = time.perf_counter()
+    with pytest.raises(
+        ValueError, match=r"^data='exampels/own_news' is neither .* cannot be reached .*; a path begins with \./ or /$"
+    ):
+        load_task("summarize", data="exampels/own_news")
+    assert time.perf_counter() - start < 4  # twenty-five and more with the hub's own retries
+    assert (len(asked), was_offline, datasets.config.HF_HUB_OFFLINE) == (1, [True], False)
+    monkeypatch.setattr(places, "is_reachable", lambda url: True)
+    assert examples_of("somebody/news") == examples_of(NEWS)
+    assert was_offline == [True, False]
+
+
+def test_parquet_without_its_library_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_parquet(tmp_path / "a.parquet", NEWS)
+    for module in [name for name in sys.modules if name.split(".")[0] == "pyarrow"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=rf"{path} needs the package pyarrow: pip install 'textgym\[data\]'"):
+        load_task("summarize", data=path)
+
+
 def test_an_endless_stream_is_refused_at_once(tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     with pytest.raises(TypeError, match="a stream is refused"):
@@ -392,6 +474,27 @@ def test_a_metric_compares_each_turn_of_a_replay_with_the_record_at_that_turn(tm
         env.reset(seed=0)
         rewards = [env.step(text)[1] for text in said]
         assert rewards == pytest.approx([0, 0, expected]), said
+
+
+def test_a_metric_is_refused_at_once_where_rows_have_no_reference(tmp_path: Path) -> None:
+    """At `gym.make`, with file and column, not at the first score an hour later."""
+    prompts = write_jsonl(tmp_path / "prompts.jsonl", [{"document": "a"}, {"document": "b"}])
+    phrases = write_csv(tmp_path / "phrases.csv", [{"source": "a", "other": "b"}])
+    asked, answered = chat_of(("user", "a")), chat_of(("user", "a"), ("assistant", "b"))
+    chats = write_jsonl(tmp_path / "chats.jsonl", [asked, asked, answered])
+    given = {"action": "response", "tokenizer": save_tiny_tokenizer(tmp_path / "t")}
+    for env_id, data, told in (
+        ("textgym/Summarize-v0", str(prompts), rf"{prompts} has no column of them .*'summary'.*'columns'.*'reference'"),
+        ("textgym/Summarize-v0", [{"document": "a"}], "data has no column of them"),
+        ("textgym/Translate-v0", str(phrases), rf"{phrases} has no column of them .*'translation\.de'"),
+        ("textgym/Dialogue-v0", str(chats), rf"2 of 3 conversations of {chats} have no answer .* column 'messages'"),
+        ("textgym/Dialogue-v0", {"path": str(chats), "user": "replay"}, "2 of 3 conversations"),
+    ):
+        for reward in ("rougeL", {"type": "sum", "parts": [{"reward": "chrf"}]}):
+            with pytest.raises(ValueError, match=f"compares with references, and {told}"):
+                gym.make(env_id, data=data, reward=reward, **given)
+        gym.make(env_id, data=data, reward=1.0, **given).reset(seed=0)
+    gym.make("textgym/Dialogue-v0", data=[answered], reward="chrf", **given)
 
 
 def test_the_examples_of_the_readme_load() -> None:

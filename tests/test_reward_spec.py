@@ -10,14 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from tiny import EchoTask, hash_score, tiny_reward, tiny_tokenizer
+from tiny import CountTask, EchoTask, hash_score, tiny_reward, tiny_tokenizer
 
 from textgym.rewards.base import as_scores
 from textgym.rewards.combine import Ensemble, WeightedSum
 from textgym.rewards.metrics import METRICS, MetricReward
 from textgym.rewards.remote import RemoteReward, RemoteRewardError
 from textgym.rewards.simple import FunctionReward
-from textgym.rewards.spec import load_reward
+from textgym.rewards.spec import CHOICES, load_reward
+from textgym.tasks.load import WORLDS, load_task
 from textgym.types import Message, Scores, Transcript
 
 
@@ -257,7 +258,11 @@ def test_every_form_of_a_spec_gives_a_reward_that_scores(tmp_path):
     forms = [
         "rougeL",
         0.5,
+        "0.5",
+        " -1e-3 ",
         "constant:0.5",
+        '{"type": "constant", "value": 1}',
+        json.dumps({"type": "sum", "parts": [{"reward": "0.5", "weight": 2}, {"reward": folder, "name": "rm"}]}),
         folder,
         tmp_path / "rm",
         {"type": "learned", "path": folder, "batch_tokens": 64},
@@ -289,8 +294,11 @@ def test_gold_is_the_task_s_judge():
     [
         ("rouge", ValueError, r"'rouge' is unknown \(did you mean 'rouge[12L]'\?\).*\"gold\""),
         ("no such folder", ValueError, "unknown.*folder or hub name"),
-        ("constant:x", ValueError, "finite number.*'x'"),
-        (float("nan"), ValueError, "finite"),
+        ("constant:x", ValueError, "reward must be a finite number.*'x'"),
+        (float("nan"), ValueError, "reward must be a finite number, got nan"),
+        ("nan", ValueError, "reward must be a finite number, got nan"),
+        ('{"type": "constant"', ValueError, "reward looks like JSON and is none.*constant"),
+        ('{"type": "magic"}', ValueError, "'learned'.*got 'magic'"),
         (True, TypeError, "bool"),
         ([1], TypeError, "list"),
         (Fixed, TypeError, "class Fixed"),
@@ -322,9 +330,53 @@ def test_own_data_needs_a_reward_of_its_own():
         load("gold", has_own_data=True, task=Unjudged())
 
 
+def test_text_that_is_a_number_or_a_json_object_is_that():
+    assert load("0.25").score(TRANSCRIPTS).tolist() == [0.25] * 3
+    spec = {"type": "ensemble", "models": [1, "3", '{"type": "constant", "value": 5}'], "combine": "min"}
+    assert load(json.dumps(spec)).score(TRANSCRIPTS).values.tolist() == [1] * 3
+
+
+def test_metrics_are_refused_where_references_are_first_turns_only():
+    """A right conversation would score next to nothing, and repeating the first turn 1.0."""
+    for task, name in ((load_task("dialogue"), "dialogue"), (CountTask(), "count")):
+        for spec in (
+            *METRICS,
+            {"type": "metric", "name": "chrf"},
+            {"type": "ensemble", "models": [1, "bleu"]},
+            {"type": "sum", "parts": [{"reward": "gold"}, {"reward": "rougeL"}]},
+        ):
+            with pytest.raises(ValueError, match=f'{name!r} are first turns; what works is "learned", "gold".*own'):
+                load_reward(spec, task=task, name=name, has_own_data=False)
+        assert isinstance(load_reward("chrf", task=task, name=name, has_own_data=True), MetricReward)
+    for name in ("summarize", "translate"):
+        assert isinstance(load_reward("chrf", task=load_task(name), name=name, has_own_data=False), MetricReward)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("is_own", [False, True])
+def test_the_choices_that_an_error_lists_can_be_made(name, is_own):
+    """Every quoted name of the list loads for this task, and no name that would load is left out."""
+    chat = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    rows = [{"text": "a", "source": "a", "summary": "b", "target": "b", **chat}]
+    task = load_task(name, data=rows if is_own else None)
+    with pytest.raises(ValueError, match="it can be") as told:
+        load_reward("nonsense", task=task, name=name, has_own_data=is_own)
+    listed = str(told.value).partition("it can be ")[2].split("; ")
+    for choice in ("learned", "gold", *METRICS):
+        try:
+            load_reward(choice, task=task, name=name, has_own_data=is_own)
+        except ValueError:
+            assert f'"{choice}"' not in listed
+        else:
+            assert f'"{choice}"' in listed
+    assert [c for c in CHOICES if c in listed] == listed
+
+
 def test_a_task_without_an_embedded_reward_model_says_so():
     with pytest.raises(ValueError, match="no reward model for 'echo'"):
         load(None)
+    with pytest.raises(ValueError, match=r"install textgym anew, or .* `textgym train assets`"):  # no checkout needed
+        load("learned")
 
 
 def test_a_reward_function_must_give_numbers():

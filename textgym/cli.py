@@ -33,6 +33,10 @@ def run_safely(command: Callable[[], int]) -> int:
     """A command's exit code; errors and Ctrl-C as a reader of a terminal wants them."""
     from gymnasium.error import Error as GymnasiumError
 
+    from textgym.rewards.remote import RemoteRewardError
+    from textgym.tasks.rows import FileChangedError
+
+    expected = (ValueError, TypeError, ImportError, OSError, FloatingPointError, GymnasiumError)
     try:
         return command()
     except KeyboardInterrupt:
@@ -41,7 +45,7 @@ def run_safely(command: Callable[[], int]) -> int:
     except BrokenPipeError:  # `textgym sample | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, TypeError, ImportError, OSError, FloatingPointError, GymnasiumError) as error:
+    except (*expected, RemoteRewardError, FileChangedError) as error:
         if os.environ.get("TEXTGYM_TRACEBACK"):
             raise
         print(f"textgym: {type(error).__name__}: {error}", file=sys.stderr)
@@ -223,10 +227,13 @@ def _products_per_second(dtype: Any) -> float:
 
 
 def _describe_assets(folder: Any) -> str:
+    """Whether every file of the manifest lies there."""
     manifest = folder / "manifest.json"
-    if not manifest.exists():
-        return f"missing in {folder}: build them with `make assets`"
-    return f"{len(json.loads(manifest.read_text(encoding='utf-8')).get('files', {}))} files in the manifest"
+    listed = json.loads(manifest.read_text(encoding="utf-8"))["files"] if manifest.is_file() else {}
+    missing = [name for name in (manifest.name, *listed) if not (folder / name).is_file()]
+    if missing:
+        return f"lacks {', '.join(missing)}: install textgym anew, or build them with `textgym train assets`"
+    return f"complete, {len(listed)} files"
 
 
 def _wrapped(label: str, text: str) -> str:

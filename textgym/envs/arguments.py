@@ -15,7 +15,7 @@ from textgym.envs.references import release
 from textgym.models.tokenizer import load_tokenizer
 from textgym.rewards.spec import load_reward
 from textgym.tasks.base import Task
-from textgym.tasks.load import load_task
+from textgym.tasks.load import is_frame, load_task
 from textgym.types import SPLITS, Example, Split
 
 
@@ -64,6 +64,7 @@ def assemble(world: str, given: Mapping[str, Any], also_known: tuple[str, ...] =
     doors.check_arguments(arguments.action, arguments.mask, arguments.render_mode)
     doors.check_choice("split", arguments.split, SPLITS)
     _check_data_seed(arguments.data_seed)
+    _check_device(arguments.device)
     tokenizer = load_tokenizer(arguments.tokenizer)
     if _is_task(arguments.data):
         task = arguments.data
@@ -86,6 +87,20 @@ def _check_data_seed(seed: Any) -> None:
         raise ValueError(f"data_seed must be an integer of at least 0, got {seed!r}")
 
 
+def _check_device(device: Any) -> None:
+    if device == "cpu":  # the default needs no torch yet
+        return
+    import torch
+
+    allowed = ["cpu"]
+    if torch.accelerator.is_available():
+        kind = str(torch.accelerator.current_accelerator())
+        allowed += [kind, *(f"{kind}:{i}" for i in range(torch.accelerator.device_count()))]
+    doors.check_choice("device", str(device), allowed)
+
+
 def _is_task(data: Any) -> bool:
     """A task object rather than a path, a dict or records."""
-    return isinstance(data, Task) and (len(data) == 0 or isinstance(data[0], Example))
+    if not isinstance(data, Task) or is_frame(data):  # a DataFrame with a column "name" has all that a task has
+        return False
+    return len(data) == 0 or isinstance(data[0], Example)

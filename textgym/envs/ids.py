@@ -73,9 +73,10 @@ class SummarizeEnv(TextEnv):
     ## Arguments
     - `action`: `"token"` or `"response"`.
     - `reward`: None (the learned reward model of this id), `"gold"`, a metric (`"rouge1"`, `"rouge2"`, `"rougeL"`,
-      `"bleu"`, `"chrf"`), a number, a folder or hub name of a reward model, a URL, a dict, a callable
-      `f(transcript) -> float`, or an object with `score(transcripts)`.
-    - `data`: None (the embedded world), a path, a dict `{"path": …, "columns": {…}}`, or a task object. Needs `reward`.
+      `"bleu"`, `"chrf"`), a number, a folder or hub name of a reward model, a URL, a dict (both of them as text, too:
+      `"0.5"`, a JSON object), a callable `f(transcript) -> float`, or an object with `score(transcripts)`.
+    - `data`: None (the embedded world), a path, rows, a dict `{"path": …, "columns": {…}}`, or a task object. Needs
+      `reward`.
     - `data_seed` (0), `split` (`"train"`, `"validation"` or `"test"`).
     - `tokenizer`: `"embedded"`, a folder or hub name, a dict, or a tokenizer.
     - `context_length` (256), `max_new_tokens` (64), `max_turns` (1).
@@ -182,7 +183,8 @@ class DialogueEnv(TextEnv):
     ## Arguments
     As in the manual of `SummarizeEnv`; the sizes here are `context_length` (512), `max_new_tokens` (48) and
     `max_turns` (6). With `data=` of one's own each episode is one turn, or with `{"path": …, "user": "replay"}` the
-    recorded user speaks turn by turn.
+    recorded user speaks turn by turn. A metric as `reward` needs such data: what the embedded world calls references
+    are first turns.
 
     ## Version History
     - v0: first version.

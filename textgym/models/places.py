@@ -2,7 +2,8 @@
 
 Left to itself, `from_pretrained` takes a mistyped folder for a hub name and, without a network,
 tries again for forty seconds before it says so. Here what looks like a path is looked for on this
-machine alone, and the hub is asked once, quickly, whether it can be reached at all.
+machine alone, and the hub is asked once, quickly, whether it can be reached at all. Data sets of the
+hub (`tasks/load.py`) are found by the same two questions.
 """
 
 from __future__ import annotations
@@ -44,14 +45,10 @@ def find_model(name: str | Path, argument: str) -> Place:
         raise ValueError(
             f"{argument}={str(name)!r} is {'a file, a folder is needed' if is_file else 'a path where no folder is'}"
         )
-    from transformers.utils.hub import is_offline_mode
-
-    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    is_offline = is_offline_mode()
-    if not is_offline and is_reachable(hub):
+    why = why_no_hub()
+    if why is None:
         return Place(str(name), {})
     if not is_cached(str(name)):
-        why = "offline mode is set" if is_offline else f"{hub} cannot be reached"
         raise ValueError(
             f"{argument}={str(name)!r} is no folder here and not in the cache of hub models, and {why}; "
             "a folder begins with ./ or /"
@@ -65,6 +62,16 @@ def looks_like_path(name: str | Path) -> bool:
     if isinstance(name, Path) or Path(text).is_absolute() or text in (".", "..") or (os.sep != "/" and os.sep in text):
         return True
     return text.startswith(("./", "../", "~")) or text.count("/") > 1 or ("/" in text and Path(text).parent.is_dir())
+
+
+def why_no_hub() -> str | None:
+    """Why the hub cannot be asked, for an error; None where it can."""
+    from transformers.utils.hub import is_offline_mode
+
+    if is_offline_mode():
+        return "offline mode is set"
+    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    return None if is_reachable(hub) else f"{hub} cannot be reached"
 
 
 def is_cached(name: str) -> bool:

@@ -1,13 +1,15 @@
 """From what a user writes as `reward=` to a reward model.
 
-Names and tables stay here, at the outer edge: the classes take objects. Whatever imports torch is
-imported when it is asked for.
+Names and tables stay here, at the outer edge: the classes take objects. A string may be a number or a
+dict as JSON, so that a command line can say all of it. Whatever imports torch is imported when it is
+asked for.
 """
 
 from __future__ import annotations
 
 import difflib
 import inspect
+import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -20,17 +22,19 @@ from textgym.rewards.metrics import METRICS, MetricReward
 from textgym.rewards.remote import RemoteReward
 from textgym.rewards.simple import ConstantReward, FunctionReward, GoldReward
 from textgym.tasks.base import Task
+from textgym.tasks.records import RecordTask
 from textgym.types import RewardModel
 
 EMBEDDED = Path(__file__).parent.parent / "assets" / "rewards"
+METRIC_CHOICES = tuple(f'"{name}"' for name in METRICS)
 CHOICES = (
-    '"learned" (the embedded tasks only)',
-    '"gold" (the embedded tasks only)',
-    *(f'"{name}"' for name in METRICS),
+    '"learned"',
+    '"gold"',
+    *METRIC_CHOICES,
     'a number or "constant:<number>"',
     "a folder or hub name of a trained reward model",
     '"http(s)://…/classify" or "http(s)://…/get_reward"',
-    'a dict {"type": "learned" | "gold" | "metric" | "constant" | "remote" | "ensemble" | "sum", …}',
+    'a dict {"type": "learned" | "gold" | "metric" | "constant" | "remote" | "ensemble" | "sum", …}, or that as JSON',
     "a function of a transcript",
     "an object with score(transcripts)",
 )
@@ -60,12 +64,14 @@ class _Loader:
     def load(self, spec: Any) -> RewardModel:
         if spec is None:
             if self.has_own_data:
-                raise ValueError(f"reward must be given with data of your own; it can be {_list_choices()}")
+                raise ValueError(f"reward must be given with data of your own; it can be {self.choices()}")
             return self.embedded()
         if isinstance(spec, bool):
-            raise TypeError(f"reward must not be a bool, got {spec}; it can be {_list_choices()}")
+            raise TypeError(f"reward must not be a bool, got {spec}; it can be {self.choices()}")
+        if isinstance(spec, str):
+            spec = _read_text(spec)
         if isinstance(spec, int | float):
-            return ConstantReward(float(spec))
+            return self.constant(spec)
         if isinstance(spec, Path):
             return self.learned(path=spec)
         if isinstance(spec, str):
@@ -82,7 +88,22 @@ class _Loader:
             )
         if callable(spec):
             return FunctionReward(spec)
-        raise TypeError(f"reward cannot be a {type(spec).__name__}; it can be {_list_choices()}")
+        raise TypeError(f"reward cannot be a {type(spec).__name__}; it can be {self.choices()}")
+
+    def choices(self) -> str:
+        """What `reward=` may be for this task."""
+        cannot: set[str] = set()
+        if self.has_own_data:
+            cannot.add('"learned"')
+        if not callable(getattr(self.task, "judge", None)):
+            cannot.add('"gold"')
+        if self.has_embedded_user() or (isinstance(self.task, RecordTask) and self.task.num_without_reference):
+            cannot.update(METRIC_CHOICES)
+        return "; ".join(choice for choice in CHOICES if choice not in cannot)
+
+    def has_embedded_user(self) -> bool:
+        """Whether episodes are conversations of an embedded task, whose references are first turns."""
+        return not self.has_own_data and callable(getattr(self.task, "reply", None))
 
     def by_name(self, spec: str) -> RewardModel:
         if spec == "learned":
@@ -90,7 +111,7 @@ class _Loader:
         if spec == "gold":
             return GoldReward(self.task)
         if spec in METRICS:
-            return MetricReward(spec)
+            return self.metric(spec)
         if spec.startswith("constant:"):
             return self.constant(spec.removeprefix("constant:"))
         if spec.startswith(("http://", "https://")):
@@ -100,7 +121,7 @@ class _Loader:
             return self.learned(path=spec)
         close = difflib.get_close_matches(spec, ["learned", "gold", *METRICS], n=1, cutoff=0.5)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise ValueError(f"reward {spec!r} is unknown{hint}; it can be {_list_choices()}")
+        raise ValueError(f"reward {spec!r} is unknown{hint}; it can be {self.choices()}")
 
     def by_type(self, spec: dict[str, Any]) -> RewardModel:
         makers: dict[str, Callable[..., RewardModel]] = {
@@ -131,13 +152,13 @@ class _Loader:
         if self.has_own_data:
             raise ValueError(
                 'reward "learned" knows the embedded task only, it would score your own data with noise; '
-                f"reward can be {_list_choices()}"
+                f"reward can be {self.choices()}"
             )
         folder = EMBEDDED / self.name
         if not folder.is_dir():
             raise ValueError(
-                f'reward "learned" finds no reward model for {self.name!r} in this installation (they are built by '
-                "`python -m agents assets`)"
+                f'reward "learned" finds no reward model for {self.name!r} in this installation: '
+                "install textgym anew, or build the embedded models with `textgym train assets`"
             )
         return self.learned(folder, dtype=dtype, batch_tokens=batch_tokens)
 
@@ -163,7 +184,15 @@ class _Loader:
         return GoldReward(self.task)
 
     def metric(self, name: str) -> RewardModel:
-        return MetricReward(name)
+        reward = MetricReward(name)
+        if self.has_embedded_user():
+            raise ValueError(
+                f"reward {name!r} compares what is said last with references, and those of the embedded {self.name!r} "
+                'are first turns; what works is "learned", "gold", or a metric on data of your own'
+            )
+        if isinstance(self.task, RecordTask):
+            self.task.require_references(name)
+        return reward
 
     def constant(self, value: Any) -> RewardModel:
         try:
@@ -171,7 +200,7 @@ class _Loader:
         except (TypeError, ValueError):
             number = math.nan
         if not math.isfinite(number):
-            raise ValueError(f'reward "constant:<number>" needs a finite number, got {value!r}')
+            raise ValueError(f"a constant reward must be a finite number, got {value!r}")
         return ConstantReward(number)
 
     def ensemble(self, models: Sequence[Any], combine: Any = "mean", k: float = 1.0) -> RewardModel:
@@ -193,5 +222,14 @@ class _Loader:
         return WeightedSum(made)
 
 
-def _list_choices() -> str:
-    return "; ".join(CHOICES)
+def _read_text(spec: str) -> Any:
+    """A string that is a number, or a JSON object, as that; any other as it is."""
+    if spec.lstrip().startswith("{"):
+        try:
+            return json.loads(spec)
+        except ValueError as error:
+            raise ValueError(f"reward looks like JSON and is none ({error}): {spec!r}") from None
+    try:
+        return float(spec)
+    except ValueError:
+        return spec

@@ -17,12 +17,14 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from textgym.models.places import in_one_line, looks_like_path, why_no_hub
 from textgym.tasks.base import Task
 from textgym.tasks.records import DEFAULT_COLUMNS, RecordTask, read_records
 from textgym.tasks.rows import CsvFile, JsonLines, ParquetFile, RowSource, Stamp, Table
@@ -43,13 +45,14 @@ FORMATS: dict[str, str] = {
 ON_BAD_ROW = ("raise", "skip")
 USERS = ("last", "replay")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_FILE_SUFFIXES = (*FORMATS, ".json", ".txt", ".gz", ".zip", ".xlsx")  # what ends so is a file, if one we cannot read
 
 
 @dataclass(frozen=True)
 class DataOptions:
     """What `data={…}` takes."""
 
-    path: Any  # a file, a saved dataset's folder, a hub name, a dict split -> file, or rows in memory
+    path: Any  # a file, a saved dataset's folder, a hub name, a dict split -> file, rows in memory or a DataFrame
     columns: Mapping[str, Any] | None = None  # role -> column; the roles are `records.DEFAULT_COLUMNS`
     system: str | None = None  # a system message that every prompt begins with
     on_bad_row: str = "raise"  # or "skip", with a warning
@@ -79,7 +82,8 @@ def load_task(name: str, data: Any = None, split: Split = "train", data_seed: in
 
     Args:
         name: a key of `WORLDS`.
-        data: None for the embedded world; a path, a hub name, rows, a dataset, or a dict of `DataOptions`.
+        data: None for the embedded world; a path, a hub name, rows, a dataset, a pandas DataFrame, or a dict of
+            `DataOptions`.
         split: "train", "validation" or "test". A single file serves all three unless `holdout` divides it.
         data_seed: which universe of the embedded world's examples.
 
@@ -125,13 +129,25 @@ def parse_data(data: Any) -> DataOptions:
     else:
         options = DataOptions(path=data)
     path = options.path
-    if isinstance(path, os.PathLike):
-        path = os.fspath(path)
     if isinstance(path, Mapping) and not _is_from_datasets(path):
-        path = {key: os.fspath(p) if isinstance(p, os.PathLike) else p for key, p in path.items()}
-    elif not isinstance(path, str):
-        _require_rows(path)
+        path = {key: _plain(part) for key, part in path.items()}
+    else:
+        path = _plain(path)
+        if not isinstance(path, str):
+            _require_rows(path)
     return replace(options, path=path)
+
+
+def is_frame(value: Any) -> bool:
+    """Whether this is a DataFrame of pandas, by what it can do: nothing is imported."""
+    return hasattr(value, "iloc") and hasattr(value, "columns") and callable(getattr(value, "to_dict", None))
+
+
+def _plain(place: Any) -> Any:
+    """A path as a string, a DataFrame as its rows; anything else as it is."""
+    if isinstance(place, os.PathLike):
+        return os.fspath(place)
+    return place.to_dict("records") if is_frame(place) else place
 
 
 def _require_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
@@ -145,12 +161,23 @@ def _is_from_datasets(value: Any) -> bool:
 
 
 def _require_rows(value: Any) -> None:
-    """Rows in memory have a length and an index; an endless stream has neither."""
+    """Rows in memory have a length and are had by their number; an endless stream has neither."""
+    allowed = (
+        "data must be a path, a hub name, a list of dicts, a datasets.Dataset, a pandas DataFrame or a dict of options"
+    )
     if isinstance(value, str | bytes) or not (hasattr(value, "__len__") and hasattr(value, "__getitem__")):
         raise TypeError(
-            "data must be a path, a hub name, a list of dicts, a datasets.Dataset or a dict of options, got "
-            f"{type(value).__name__}; a stream is refused because example i must be the same one every time"
+            f"{allowed}, got {type(value).__name__}; "
+            "a stream is refused because example i must be the same one every time"
         )
+    try:
+        if len(value) and not isinstance(value, Mapping):
+            value[0]
+    except (KeyError, IndexError, TypeError) as error:
+        raise TypeError(
+            f"{allowed}, got {type(value).__name__}, whose rows are not had by their number: "
+            f"data[0] raises {type(error).__name__}"
+        ) from error
 
 
 def _choose_split(options: DataOptions, split: Split) -> DataOptions:
@@ -186,7 +213,7 @@ def _is_file(options: DataOptions) -> bool:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        if _HUB_NAME.fullmatch(text) and path.suffix.lower() not in FORMATS:
+        if _HUB_NAME.fullmatch(text) and path.suffix.lower() not in _FILE_SUFFIXES and not looks_like_path(text):
             return False
         raise ValueError(f"data={text!r} cannot be read: {error.strerror or error}") from None
     if stat.S_ISDIR(mode):
@@ -245,11 +272,28 @@ def _load_folder(path: str) -> Any:
 
 
 def _load_from_hub(name: str, config: str | None) -> Any:
+    """A dataset of the hub, or of the cache where the hub cannot be reached: asked once, not again and again."""
+    datasets = _datasets(name)
+    why = why_no_hub()
     try:
-        return _datasets(name).load_dataset(name, config)
-    except (OSError, ValueError) as error:  # not found, several configs, no network
-        message = f"data={name!r} is neither a file here nor a dataset that the hub gives: {error}"
-        raise ValueError(message) from error
+        if why is None:
+            return datasets.load_dataset(name, config)
+        with _offline(datasets):
+            return datasets.load_dataset(name, config)
+    except (OSError, ValueError) as error:  # not found, several configs, not in the cache
+        reason = in_one_line(error) if why is None else f"{why} ({in_one_line(error)}); a path begins with ./ or /"
+        raise ValueError(f"data={name!r} is neither a file here nor a dataset that the hub gives: {reason}") from error
+
+
+@contextmanager
+def _offline(datasets: Any) -> Iterator[None]:
+    """Inside, the datasets library looks into its cache alone."""
+    before = datasets.config.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE = before
 
 
 def _datasets(path: str) -> Any:

@@ -281,6 +281,7 @@ class RecordTask:
     source: RowSource
     reader: RowReader
     keys: np.ndarray  # (n, 2) int64, where each row lies in the source
+    num_without_reference: int = 0  # rows that no metric could score
 
     def __post_init__(self) -> None:
         self.keys.setflags(write=False)
@@ -296,6 +297,22 @@ class RecordTask:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> RecordTask:
         return self
+
+    def require_references(self, reward: str) -> None:
+        """Raises ValueError now if a reward that compares with references would meet rows without one."""
+        if not self.num_without_reference:
+            return
+        label, told = self.source.label, f"reward {reward!r} compares with references, and "
+        if self.name == "dialogue":
+            raise ValueError(
+                f"{told}{self.num_without_reference} of {len(self)} conversations of {label} have no answer of the "
+                f"assistant in the column {self.reader.columns['messages'][0]!r}"
+            )
+        candidates = list(DEFAULT_COLUMNS[self.name]["reference"])
+        raise ValueError(
+            f"{told}{label} has no column of them (none of {candidates}); "
+            "name it with data={'path': …, 'columns': {'reference': '…'}}"
+        )
 
 
 class ReplayTask(RecordTask):
@@ -346,7 +363,7 @@ def read_records(
         source = source.narrowed(reader.top_columns(samples[0]))
     keys: list[tuple[int, int]] = []
     faults: list[str] = []
-    num_bad = num_rows = 0
+    num_bad = num_rows = num_without_reference = 0
     for found in islice(source.scan(), max_rows):
         num_rows += 1
         try:
@@ -358,6 +375,7 @@ def read_records(
         else:
             if holdout == 0 or split_of(example, holdout) == split:
                 keys.append(found.key)
+                num_without_reference += not example.references
     if num_bad and (not skips_bad_rows or num_bad == num_rows):
         raise _refusal(source, faults, num_bad, num_rows)
     if num_bad:
@@ -367,7 +385,7 @@ def read_records(
     if not keys:
         raise ValueError(f"split {split!r} of {source.label} is empty: none of {num_rows} rows with holdout={holdout}")
     kind = ReplayTask if replays else RecordTask
-    return kind(world, source, reader, np.array(keys, dtype=np.int64))
+    return kind(world, source, reader, np.array(keys, dtype=np.int64), num_without_reference)
 
 
 def split_of(example: Example, holdout: float) -> Split:

@@ -31,6 +31,13 @@ _BOM = b"\xef\xbb\xbf"
 _BATCH_ROWS = 1024
 
 
+class FileChangedError(RuntimeError):
+    """A file is not the one that was scanned: the places of its rows mean nothing any more."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} has changed since it was loaded; make the env anew")
+
+
 class Found(NamedTuple):
     """A row met while scanning: `row`, or why there is none."""
 
@@ -215,7 +222,7 @@ def _read_bytes(path: Path, stamp: Stamp, key: Key) -> bytes:
     with open(path, "rb", buffering=0) as file:
         stat = os.fstat(file.fileno())
         if (stat.st_size, stat.st_mtime_ns) != stamp:
-            raise RuntimeError(f"{path} has changed since it was loaded; make the env anew")
+            raise FileChangedError(path)
         file.seek(start)
         raw = file.read(stop - start)
         while len(raw) < stop - start:  # an unbuffered read may give less
@@ -253,8 +260,10 @@ class ParquetFile:
         return _read_arrow(self._copy(name), key[0])
 
     def _batches(self) -> Iterator[Any]:
-        import pyarrow.parquet
-
+        try:
+            import pyarrow.parquet
+        except ImportError as error:
+            raise ImportError(f"{self.path} needs the package pyarrow: pip install 'textgym[data]'") from error
         try:
             with pyarrow.parquet.ParquetFile(self.path, memory_map=True) as file:
                 yield from file.iter_batches(_BATCH_ROWS, columns=list(self.columns) if self.columns else None)
@@ -267,7 +276,7 @@ class ParquetFile:
             import pyarrow.ipc
 
             if Stamp.of(self.path) != self.stamp:
-                raise RuntimeError(f"{self.path} has changed since it was loaded; make the env anew")
+                raise FileChangedError(self.path)
             with replacing(path) as temporary:
                 batches = self._batches()
                 first = next(batches)

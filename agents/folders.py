@@ -1,0 +1,97 @@
+"""Which folder a run writes to, and whether it may go on in one: no run is ever written over.
+
+A config is compared, and kept in config.json, as JSON gives it back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# What a run that is resumed may change: how long it goes on, what is looked at, where it computes.
+MAY_DIFFER: tuple[str, ...] = (
+    *("num_updates", "eval_every", "eval_prompts", "eval_split", "checkpoint_every"),
+    *("device", "batch_tokens", "resume", "run"),
+)
+
+
+def describe(config: Any) -> dict[str, Any]:
+    """A config's fields as JSON gives them back; a Python object (a function as the reward) by its name.
+
+    Raises:
+        TypeError: a value that JSON cannot say, such as a dict with keys that are no strings.
+    """
+    found = {}
+    for name in (field.name for field in dataclasses.fields(config)):
+        try:
+            found[name] = json.loads(json.dumps(getattr(config, name), default=_in_json))
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name} cannot be written to config.json: {error}") from error
+    return found
+
+
+def _in_json(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"<Python: {named.__module__}.{named.__qualname__}>"
+
+
+def choose_folder(config: Any) -> Path:
+    """Where a run writes: `run`, or runs/<env>-seed<seed> with -2, -3, … behind it where that is taken.
+
+    With `resume` and no `run` it is the one of these that was begun or resumed last.
+
+    Raises:
+        ValueError: a new run is to go where one lies already.
+    """
+    if config.run is not None:
+        folder = Path(config.run)
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"run must be a folder, got the file {str(folder)!r}")
+        if holds_run(folder) and not config.resume:
+            raise ValueError(
+                f"run={str(folder)!r} holds a run already: resume it (--resume), name another folder, "
+                "leave run out for a new one, or delete that one"
+            )
+        return folder
+    first = Path("runs") / f"{config.env.split('/')[-1]}-seed{config.seed}"
+    if config.resume:
+        numbered = [f for f in first.parent.glob(f"{first.name}-*") if f.name.removeprefix(f"{first.name}-").isdigit()]
+        if held := [f for f in (first, *numbered) if holds_run(f)]:
+            return max(held, key=_last_begun)
+    return next(f for k in itertools.count(1) if not (f := first if k == 1 else Path(f"{first}-{k}")).exists())
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether there is anything of a run that a new one would write over."""
+    return any((folder / name).exists() for name in ("config.json", "metrics.jsonl", "checkpoints", "policy"))
+
+
+def _last_begun(folder: Path) -> int:
+    path = folder / "config.json"
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def require_same(config: dict[str, Any], folder: Path) -> None:
+    """Raises ValueError where a run would go on with other settings than it was begun with."""
+    path = folder / "config.json"
+    begun = json.loads(path.read_text(encoding="utf-8"))["config"] if path.exists() else {}
+    changed = [
+        f"{name} was {begun[name]!r} and is {value!r}"
+        for name, value in config.items()
+        if name in begun and name not in MAY_DIFFER and begun[name] != value
+    ]
+    if changed:
+        raise ValueError(
+            f"resume cannot go on in {str(folder)!r} with another config: {'; '.join(changed)}. Give the old values "
+            f"({', '.join(MAY_DIFFER[:-2])} may differ), or begin a new run in another folder"
+        )
