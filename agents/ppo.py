@@ -81,7 +81,7 @@ class PPOConfig:
     clip_value: float = 0.2  # reward units that a value may move away from the old one in an update
     value_coef: float = 0.1  # the trunk is shared: the value's gradient moves the policy too
     entropy_coef: float = 0.0
-    kl_coef: float = 0.1  # reward units a nat of KL to the reference
+    kl_coef: float = 0.1  # reward units a nat of KL to the reference; metrics, which differ by hundredths, want 0.003
     kl_target: float | None = None  # nats an episode; None keeps kl_coef fixed
     kl_horizon: int = 2000  # episodes over which the adaptive coefficient moves
     gamma: float = 1.0

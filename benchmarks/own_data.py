@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--end-of-turn", default=None, help="the token that ends a turn, where the tokenizer has none")
     parser.add_argument("--envs", nargs="+", default=list(FILES), choices=list(FILES))
     parser.add_argument("--updates", type=int, default=100)
+    parser.add_argument("--kl-coef", type=float, default=0.003, help="0.1 is much where rewards differ by hundredths")
     parser.add_argument("--context-length", type=int, default=512)
     parser.add_argument("--max-new-tokens", type=int, default=32)
     parser.add_argument("--num-prompts", type=int, default=256, help="of the test split, or all where it has fewer")
@@ -84,6 +85,7 @@ def main() -> None:
             context_length=arguments.context_length,
             max_new_tokens=arguments.max_new_tokens,
             num_updates=arguments.updates,
+            kl_coef=arguments.kl_coef,
             seed=arguments.seed,
             eval_every=0,
             eval_prompts=64,
