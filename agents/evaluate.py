@@ -145,7 +145,7 @@ def main(run_or_model: str, /, config: EvaluateConfig) -> None:
     """
     # Both build upon this module, so they are imported here.
     from .ppo import PPOConfig, load_policy_tokenizer, make_env
-    from .runs import choose_device, no_bars, to_json, versions
+    from .runs import choose_device, to_json, versions
 
     config.check()
     device = choose_device(config.device)
@@ -153,8 +153,7 @@ def main(run_or_model: str, /, config: EvaluateConfig) -> None:
     names = ("env", "reward", "data", "data_seed", "context_length", "max_new_tokens", "device")
     of_env = PPOConfig(policy=policy, **{name: getattr(config, name) for name in names})
     tokenizer = load_policy_tokenizer(policy, config.tokenizer, config.end_of_turn)
-    with no_bars():
-        model = load_language_model(policy, device)
+    model = load_language_model(policy, device)
     require_fit(model, tokenizer)
     temperature = 0.0 if config.greedy else config.temperature
     made: list[Any] = []

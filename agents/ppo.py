@@ -167,8 +167,7 @@ class Trainer:
         self.env = make_env(config, self.tokenizer, config.split, config.batch_size)
         self.eval_env = make_env(config, self.tokenizer, config.eval_split, min(CHUNK, config.eval_prompts))
         self.is_held_out = not are_same(self.env.unwrapped.task, self.eval_env.unwrapped.task)
-        with runs.no_bars():
-            model = load_language_model(config.policy, self.device)
+        model = load_language_model(config.policy, self.device)
         require_fit(model, self.tokenizer, self.env.unwrapped.context_length)
         self.forbidden = forbidden_tokens(model, self.tokenizer)
         self.policy = ActorCritic(model, self.forbidden, config.temperature)

@@ -73,20 +73,6 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if seconds[torch.bfloat16] < 0.7 * seconds[torch.float32] else torch.float32
 
 
-@contextlib.contextmanager
-def no_bars() -> Iterator[None]:
-    """Without the bars that transformers draws while it loads weights; its warnings stay."""
-    from transformers.utils import logging
-
-    has_bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if has_bars:
-            logging.enable_progress_bar()
-
-
 def versions() -> dict[str, str]:
     """Versions that a figure depends on."""
     from importlib.metadata import PackageNotFoundError, version

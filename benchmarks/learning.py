@@ -31,10 +31,9 @@ CUTS = (0.25, 0.5, 0.75, 0.9)  # share of the words kept
 PADS = (0.1, 0.25, 0.5, 1.0)  # share of the words said again at the end
 
 
-def measure(env: str, policy: str, num_prompts: int) -> dict[str, Evaluation]:
-    """Sampled and greedy, on the test split, under the env's own reward."""
-    config = PPOConfig(env=env, policy=policy)
-    tokenizer = load_policy_tokenizer(policy, None, None)
+def measure(config: PPOConfig, policy: str, num_prompts: int) -> dict[str, Evaluation]:
+    """Sampled and greedy, on the test split of the config's env and under its reward."""
+    tokenizer = load_policy_tokenizer(policy, None, config.end_of_turn)
     model = load_language_model(policy)
     return {
         name: evaluate(
@@ -117,7 +116,7 @@ def main() -> None:
     arguments = parser.parse_args()
     figures: dict[str, Any] = {}
     for env in arguments.envs:
-        before = measure(env, "embedded", arguments.num_prompts)
+        before = measure(PPOConfig(env=env), "embedded", arguments.num_prompts)
         found: dict[str, Any] = {
             "before": {name: e.figures() for name, e in before.items()},
             "length_edit_gain": best_length_edit(env, before["sampled"]),
@@ -130,7 +129,7 @@ def main() -> None:
             minutes = (time.perf_counter() - started) / 60
             rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
             training = sum(r["rollout_s"] + r["update_s"] for r in rows if "evaluation" not in r) / 60
-            after = measure(env, str(folder / "policy"), arguments.num_prompts)
+            after = measure(PPOConfig(env=env), str(folder / "policy"), arguments.num_prompts)
             found["seeds"][seed] = {
                 "after": {name: e.figures() for name, e in after.items()},
                 "minutes_training": training,

@@ -16,33 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from learning import measure  # the file beside this one
 
-from textgym.agents.evaluate import Evaluation, evaluate
-from textgym.agents.ppo import PPOConfig, load_policy_tokenizer, make_env, train
+from textgym.agents.evaluate import Evaluation
+from textgym.agents.ppo import PPOConfig, train
 from textgym.agents.runs import versions
-from textgym.models.language_model import load_language_model
 
 FILES = {
     "textgym/Summarize-v0": ("summarization_scitldr.jsonl", "rougeL", {}),
     "textgym/Translate-v0": ("translation_mlqepe_ende.jsonl", "chrf", {}),
     "textgym/Dialogue-v0": ("dialogue_taskmaster4.jsonl", "rougeL", {"user": "replay"}),
 }
-
-
-def measure(config: PPOConfig, policy: str, num_prompts: int) -> dict[str, Evaluation]:
-    """Sampled and greedy, on the test split."""
-    tokenizer = load_policy_tokenizer(policy, None, config.end_of_turn)
-    model = load_language_model(policy)
-    return {
-        name: evaluate(
-            model,
-            tokenizer,
-            lambda n: make_env(config, tokenizer, "test", n),
-            num_prompts=num_prompts,
-            temperature=temperature,
-        )
-        for name, temperature in (("sampled", 1.0), ("greedy", 0.0))
-    }
 
 
 def example_answers(evaluation: Evaluation, count: int) -> list[str]:
@@ -91,6 +75,7 @@ def main() -> None:
             eval_prompts=64,
             run=str(folder),
         )
+        config.check()
         before = measure(config, arguments.policy, arguments.num_prompts)
         train(config)
         rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]

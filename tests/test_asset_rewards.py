@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from textgym.agents.asset_rewards import JudgedPrompt, _deeper, _spoil, judge_texts
-from textgym.agents.assets import AssetConfig
+from textgym.agents.asset_rewards import JudgedPrompt, _deeper, _parts, _spoil, _surprise, judge_texts
+from textgym.agents.assets import AssetConfig, conversation
 from textgym.agents.packing import Episode, pack
+from textgym.agents.supervised import encode_conversation
 from textgym.models.language_model import EMBEDDED_POLICY, PlainAttention, load_language_model
+from textgym.models.tokenizer import load_tokenizer
 from textgym.tasks.load import load_task
 from textgym.types import Message, Transcript
 
@@ -62,6 +64,22 @@ def test_new_layers_change_nothing_at_first() -> None:
     assert len(deeper.model.layers) == config.reward_layers > len(base.model.layers)
     with torch.no_grad():
         assert torch.allclose(deeper.model(ids)[0], base.model(ids)[0], atol=1e-4)
+
+
+def test_targets_come_a_prompt_each_in_the_order_of_its_tokens() -> None:
+    """In parts of any size: what a warm start learns from a prompt is what the prompt alone would give."""
+    base = load_language_model(EMBEDDED_POLICY)
+    prompts = [
+        [encode_conversation(load_tokenizer(), *conversation("translate", i, 7, habits)) for habits in (False, True)]
+        for i in range(5)
+    ]
+    together = [target for part in _parts(prompts, 2) for target in _surprise(base, part)]
+    assert [len(part) for part in _parts(prompts, 2)] == [2, 2, 1]
+    assert [len(target) for target in together] == [sum(e.num_chosen for e in p) for p in prompts]
+    for episodes, target in zip(prompts, together, strict=True):
+        alone = torch.cat([_surprise(base, [[episode]])[0] for episode in episodes])
+        torch.testing.assert_close(target, alone, atol=0.05, rtol=0)
+        assert alone.max() - alone.min() > 0.2  # they do differ by more than that
 
 
 def test_a_place_holds_its_token() -> None:

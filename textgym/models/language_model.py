@@ -26,6 +26,20 @@ EMBEDDED_POLICY = Path(__file__).parent.parent / "assets" / "policy"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
+@contextlib.contextmanager
+def no_bars() -> Iterator[None]:
+    """Without the bars that transformers draws while it loads or saves weights; its warnings stay."""
+    from transformers.utils import logging
+
+    has_bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if has_bars:
+            logging.enable_progress_bar()
+
+
 def load_language_model(
     spec: Any = "embedded", device: str | torch.device = "cpu", dtype: str | torch.dtype = "float32"
 ) -> Any:
@@ -49,7 +63,8 @@ def load_language_model(
 
         place = find_model(EMBEDDED_POLICY if str(spec) == "embedded" else spec, "policy")
         try:
-            model = AutoModelForCausalLM.from_pretrained(place.name, dtype=dtype, **place.options)
+            with no_bars():
+                model = AutoModelForCausalLM.from_pretrained(place.name, dtype=dtype, **place.options)
         except (OSError, ValueError, KeyError) as error:
             raise ValueError(
                 f"policy={str(spec)!r} could not be loaded as a causal language model: {in_one_line(error)}"

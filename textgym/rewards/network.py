@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from textgym.models.language_model import no_bars
 from textgym.models.places import find_model, in_one_line
 from textgym.rewards.encoding import EncodedConversation
 
@@ -52,15 +53,13 @@ def quietly() -> Iterator[None]:
     """No progress bars and no warnings of transformers, e.g. of a head that is new on purpose; errors stay errors."""
     from transformers.utils import logging
 
-    verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
-    logging.disable_progress_bar()
     try:
-        yield
+        with no_bars():
+            yield
     finally:
         logging.set_verbosity(verbosity)
-        if has_bars:
-            logging.enable_progress_bar()
 
 
 def load_network(path: str | Path, dtype: torch.dtype) -> tuple[Any, Kind]:
