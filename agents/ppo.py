@@ -78,17 +78,18 @@ class PPOConfig:
     learning_rate: float = 5e-4  # decays linearly to a tenth
     critic_warmup: int = 5  # first updates that train the value head alone
     clip_ratio: float = 0.2  # larger: faster, less stable
-    clip_value: float = 0.2  # reward units that a value may move away from the old one in an update
+    clip_value: float = 0.2  # rewards that a value may move away from the old one in an update
     value_coef: float = 0.1  # the trunk is shared: the value's gradient moves the policy too
     entropy_coef: float = 0.0
-    kl_coef: float = 0.1  # reward units a nat of KL to the reference; metrics, which differ by hundredths, want 0.003
+    kl_coef: float = 0.1  # rewards a nat of KL to the reference; larger: stays closer to it
     kl_target: float | None = None  # nats an episode; None keeps kl_coef fixed
     kl_horizon: int = 2000  # episodes over which the adaptive coefficient moves
     gamma: float = 1.0
     lam: float = 0.95
     temperature: float = 1.0
-    missing_eot_penalty: float = 0.0  # reward units, where the last turn was cut
+    missing_eot_penalty: float = 0.0  # rewards, where the last turn was cut
     max_grad_norm: float = 1.0
+    scale_reward: bool = True  # divide scores by their standard deviation in the first batch; False: as they come
     dense_reward: bool = True  # pay a dense reward model's score token by token; False: all on the last
 
     device: str = "auto"
@@ -176,6 +177,7 @@ class Trainer:
             self.policy.parameters(), lr=config.learning_rate, eps=1e-5, weight_decay=0.0, fused=True
         )
         self.kl = AdaptiveKL(config.kl_coef, config.kl_target, config.kl_horizon)
+        self.reward_scale = math.nan if config.scale_reward else 1.0  # not known before the first batch
         self.num_examples = len(self.env.unwrapped.task)
         self.updates_done = 0
         self.is_mid_update = False  # the weights are between two updates then, and cannot be saved
@@ -232,15 +234,23 @@ class Trainer:
         return Batch(rollout, packs, members, logprobs, ref, values, mask, whiten(advantages, mask), returns)
 
     def rewards(self, rollout: Rollout, mask: torch.Tensor) -> torch.Tensor:
-        """(B, T) the reward model's part, before the KL."""
+        """(B, T) the reward model's part, before the KL, in units of what the starting policy's scores spread.
+
+        So the KL's price, the value's clip and the losses mean the same whether a reward's scores
+        differ by hundredths, as metrics do, or by tens.
+        """
+        if math.isnan(self.reward_scale):
+            spread = float(rollout.scores.std())
+            self.reward_scale = 1 / spread if spread > 1e-6 else 1.0
         rewards = torch.zeros(mask.shape, device=self.device)
         for row, dense in enumerate(rollout.token_rewards):
             if self.config.dense_reward:
                 rewards[row, : len(dense)] = torch.as_tensor(dense)
             else:
                 rewards[row, len(dense) - 1] = float(rollout.scores[row])
-            if not rollout.last_turn_has_eot[row]:
-                rewards[row, len(dense) - 1] -= self.config.missing_eot_penalty
+        rewards *= self.reward_scale
+        for row in np.flatnonzero(~rollout.last_turn_has_eot):
+            rewards[row, len(rollout.token_rewards[row]) - 1] -= self.config.missing_eot_penalty
         return rewards
 
     def update(self, batch: Batch) -> dict[str, float]:
@@ -312,6 +322,7 @@ class Trainer:
                 kl_k1(batch.logprobs, batch.ref_logprobs).sum(1).cpu().numpy(), self.config.samples_per_prompt
             ),
             "kl_coef": self.kl.coef,
+            "reward_scale": self.reward_scale,
             "tokens": float(batch.mask.sum(1).float().mean()),
             "cut": float(1 - rollout.last_turn_has_eot.mean()),
             "prompts_cut": int((rollout.prompt_tokens_cut[:: self.config.samples_per_prompt] > 0).sum()),
@@ -329,6 +340,7 @@ class Trainer:
         return {
             "updates_done": self.updates_done,
             "kl_coef": self.kl.coef,
+            "reward_scale": self.reward_scale,
             "dtype": str(self.dtype).removeprefix("torch."),  # "auto" may choose another one tomorrow
             "policy": self.policy.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -336,6 +348,7 @@ class Trainer:
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.updates_done, self.kl.coef = state["updates_done"], state["kl_coef"]
+        self.reward_scale = state["reward_scale"]
         self.dtype = getattr(torch, state["dtype"])
         self.policy.load_state_dict(state["policy"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--end-of-turn", default=None, help="the token that ends a turn, where the tokenizer has none")
     parser.add_argument("--envs", nargs="+", default=list(FILES), choices=list(FILES))
     parser.add_argument("--updates", type=int, default=100)
-    parser.add_argument("--kl-coef", type=float, default=0.003, help="0.1 is much where rewards differ by hundredths")
+    parser.add_argument("--kl-coef", type=float, default=PPOConfig.kl_coef)
     parser.add_argument("--context-length", type=int, default=512)
     parser.add_argument("--max-new-tokens", type=int, default=32)
     parser.add_argument("--num-prompts", type=int, default=256, help="of the test split, or all where it has fewer")

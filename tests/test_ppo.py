@@ -162,13 +162,38 @@ def test_the_score_is_paid_in_full_and_final_only_on_the_last_chosen_token(
     scores = torch.from_numpy(rollout.scores)
     assert len(set(rollout.scores.tolist())) > 1
     dense = trainer.rewards(rollout, mask)
+    scores = scores / float(rollout.scores.std())
     torch.testing.assert_close(dense.sum(1), scores, rtol=1e-5, atol=1e-5)
     assert bool((dense[~mask] == 0).all())
     trainer.config = replace(config, dense_reward=False)
     final = trainer.rewards(rollout, mask)
     one_hot = torch.nn.functional.one_hot(mask.sum(1) - 1, mask.shape[1])
-    assert torch.equal(final, one_hot * scores[:, None])
+    torch.testing.assert_close(final, one_hot * scores[:, None])
     assert torch.equal(dense, final) == (kind == "sequence")
+
+
+def test_the_unit_of_a_reward_does_not_matter(config: PPOConfig) -> None:
+    """A metric that differs by hundredths trains as the same metric in percent does; unless it is taken as it comes."""
+
+    def trained(factor: float, scale_reward: bool) -> dict[str, torch.Tensor]:
+        given = with_reward(
+            replace(config, kl_coef=0.5, scale_reward=scale_reward, learning_rate=1e-2),
+            lambda transcript: factor * len(transcript.response),
+        )
+        trainer = Trainer(given)
+        for _ in range(3):
+            trainer.step()
+        return weights(trainer)
+
+    for scale_reward in (True, False):
+        small, large = trained(0.01, scale_reward), trained(1.0, scale_reward)
+        is_close = all(torch.allclose(small[name], large[name], atol=1e-4) for name in small)
+        assert is_close == scale_reward
+
+
+def test_a_constant_reward_has_no_scale(config: PPOConfig) -> None:
+    trainer = Trainer(with_reward(config, lambda transcript: 0.5))
+    assert trainer.step()["reward_scale"] == 1.0
 
 
 def test_users_tokens_get_no_loss(chat: PPOConfig) -> None:

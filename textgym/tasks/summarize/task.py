@@ -27,8 +27,8 @@ class SummarizeTask:
 
     A prompt is one user message of 60 to 110 words: an event of one of 19 kinds, told fact by fact
     between digressions with names and numbers of their own, and in half of the examples a reader's
-    wish (how long, what about, for whom). With `simple=True` it has 20 to 50 words, no digression
-    and no wish. References are summaries of mostly 12 to 32 words (from 8 where
+    wish (how long, what about, for whom). With `simple=True` it has 20 to 70 words, no digression
+    and mostly a wish. References are summaries of mostly 12 to 32 words (from 8 where
     the reader asks for one fact only), the first as good as the others.
 
     Splits are disjoint by construction: the surname of the main person and the town of the event,
@@ -81,7 +81,7 @@ class SummarizeTask:
             amount=_draw_amount(low, high, step, draws),
             reason=draws.pick(kind.reason_list),
             result=draws.pick(kind.result_list),
-            wishes=() if self.simple else draw_wishes(draws),
+            wishes=draw_wishes(draws, 0.8 if self.simple else 0.5),
         )
 
     def judge(self, transcript: Transcript) -> Judgement:

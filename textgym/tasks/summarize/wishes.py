@@ -92,9 +92,9 @@ PARTNERS: dict[Wish, tuple[Wish, ...]] = {
 }
 
 
-def draw_wishes(draws: Draws) -> tuple[Wish, ...]:
-    """None in half of the cases, else one, seldom two."""
-    if draws.chance(0.5):
+def draw_wishes(draws: Draws, share: float = 0.5) -> tuple[Wish, ...]:
+    """In a `share` of the cases one, seldom two; else none."""
+    if draws.chance(1 - share):
         return ()
     wish = draws.pick(SORTS)
     second = (draws.pick(PARTNERS[wish]),) if wish in PARTNERS and draws.chance(0.25) else ()

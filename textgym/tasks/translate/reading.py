@@ -6,6 +6,8 @@ to right. What it doesn't know it keeps as unknown; it never fails, and never lo
 
 from __future__ import annotations
 
+import itertools
+
 from textgym.tasks.translate.lexicon import FORMS, SEPARABLE, VERB_CONCEPTS
 from textgym.tasks.translate.phrases import Item, PhraseReader
 from textgym.tasks.translate.words import listed
@@ -177,12 +179,14 @@ class Reader(PhraseReader):
 
     @staticmethod
     def is_relative(items: list[Item]) -> bool:
-        """der, die, das (perhaps after a preposition) at the start, and the verb at the end."""
+        """der, die, das (perhaps after a preposition) at the start, and the finite verb at the end."""
         head = items[0]
         if not head.demonstrative and head.text.lower() not in ("welcher", "welche", "welches", "welchen"):
             return False
-        verbs = [k for k, x in enumerate(items) if x.kind == "V"]
-        return (len(items) > 1 and items[1].kind != "V") or (verbs[-1] == len(items) - 1 and len(items) == 2)
+        verbs = list(itertools.takewhile(lambda x: x.kind == "V", items[1:]))
+        if len(verbs) > 1:
+            return ends_finite(verbs)
+        return not verbs or len(items) == 2
 
     def find_verbs(self, clause: ReadClause) -> None:
         """Tell the finite verb from the rest, and what they say together."""
@@ -201,7 +205,7 @@ class Reader(PhraseReader):
         if not finite:
             clause.lemma = verbs[0].verbs[0][0]
             return
-        auxiliary = [x for x in finite if any(v[0] in AUXILIARIES and v[1] == "fin" for v in x.verbs)]
+        auxiliary = [x for x in finite if is_auxiliary(x)]
         if len(verbs) > 1 and auxiliary:
             head = auxiliary[-1] if clause.kind in ("sub", "rel") else auxiliary[0]
         else:
@@ -276,6 +280,20 @@ class Reader(PhraseReader):
             chosen = [v for v in participles if v[0] != "werden"] if worden else participles
             clause.passive = worden and bool(chosen)
         clause.lemma = (chosen or participles or infinitives or others)[0][0]
+
+
+def ends_finite(verbs: list[Item]) -> bool:
+    """der gewartet hat, die warten müssen; not der hat gewartet, die müssen warten, where the auxiliary comes first."""
+    *before, last = verbs
+    return (
+        any(v[1] == "fin" for v in last.verbs)
+        and all(any(v[1] in ("inf", "part") for v in x.verbs) for x in before)
+        and (is_auxiliary(last) or not is_auxiliary(before[0]))
+    )
+
+
+def is_auxiliary(verb: Item) -> bool:
+    return any(v[0] in AUXILIARIES and v[1] == "fin" for v in verb.verbs)
 
 
 def readings_of(clause: ReadClause) -> list[str]:
