@@ -34,7 +34,7 @@ from textgym.rewards.train import RewardTrainConfig, train_reward_model
 from textgym.seeding import derive_seeds
 from textgym.types import Message, Transcript
 
-from .assets import IDS, WORLDS, AssetConfig, save_half
+from .assets import IDS, WORLDS, AssetConfig, save_half, wanted_indices
 from .packing import Episode, pack
 from .policy import log_distribution
 from .rollout import Rollout, play
@@ -73,8 +73,9 @@ def write_texts(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work:
             autoreset_mode="Disabled",
         )
         task = env.unwrapped.task
+        indices = wanted_indices(task, 800_000)
         for start in range(0, config.judged_prompts[WORLDS.index(world)], size):
-            index = range(800_000 + start, 800_000 + start + size)
+            index = list(itertools.islice(indices, size))
             said = play(
                 env,
                 writer,
@@ -191,6 +192,7 @@ def _deeper(base: Path, config: AssetConfig) -> Any:
 
     shape: Any = AutoConfig.from_pretrained(base, num_labels=1)
     shape.num_hidden_layers = config.reward_layers
+    shape.layer_types = shape.layer_types[:1] * config.reward_layers
     with quietly(), torch.random.fork_rng():
         torch.manual_seed(config.seed)  # new weights come from the global generator
         student: Any = AutoModelForTokenClassification.from_pretrained(str(base), config=shape, dtype=torch.float32)

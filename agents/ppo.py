@@ -70,7 +70,7 @@ class PPOConfig:
     max_new_tokens: int | None = None  # tokens a turn; None: the env's default
 
     seed: int = 0
-    num_updates: int = 150
+    num_updates: int | None = None  # None: 100; of conversations of several turns, which take longer, 60
     prompts_per_update: int = 16
     samples_per_prompt: int = 8  # responses a prompt, which is computed once for all of them
     epochs: int = 2  # passes over each batch
@@ -108,12 +108,19 @@ class PPOConfig:
     def batch_size(self) -> int:
         return self.prompts_per_update * self.samples_per_prompt
 
+    @property
+    def total_updates(self) -> int:
+        if self.num_updates is not None:
+            return self.num_updates
+        return 60 if "Dialogue" in self.env else 100
+
     def check(self) -> None:
         """Raises ValueError for a value that cannot work, before anything is loaded."""
-        sizes = ("num_updates", "prompts_per_update", "samples_per_prompt", "epochs", "minibatches")
+        sizes = ("total_updates", "prompts_per_update", "samples_per_prompt", "epochs", "minibatches")
         for name in (*sizes, "row_tokens", "eval_prompts", "kl_horizon"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+                name_given = name.replace("total", "num")
+                raise ValueError(f"{name_given} must be at least 1, got {getattr(self, name)}")
         if self.batch_tokens is not None and self.batch_tokens < 1:
             raise ValueError(f"batch_tokens must be None or at least 1, got {self.batch_tokens}")
         coefficients = ("kl_coef", "value_coef", "entropy_coef", "missing_eot_penalty")
@@ -249,14 +256,14 @@ class Trainer:
             else:
                 rewards[row, len(dense) - 1] = float(rollout.scores[row])
         rewards *= self.reward_scale
-        for row in np.flatnonzero(~rollout.last_turn_has_eot):
+        for row in np.flatnonzero(~rollout.last_turn_has_eot).tolist():
             rewards[row, len(rollout.token_rewards[row]) - 1] -= self.config.missing_eot_penalty
         return rewards
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Epochs of clipped updates; every loss is a mean over the policy tokens of an optimiser step."""
         config = self.config
-        progress = self.updates_done / config.num_updates
+        progress = self.updates_done / config.total_updates
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * (1 - 0.9 * progress)
         is_warmup = self.updates_done < config.critic_warmup
@@ -392,14 +399,14 @@ def train(config: PPOConfig) -> Path:
     with (
         run.defers_interrupt() as is_interrupted,
         run.saves_on_error(trainer),
-        run.progress(config.num_updates, trainer.updates_done) as bar,
+        run.progress(config.total_updates, trainer.updates_done) as bar,
     ):
         run.evaluate_if_due(trainer)
-        while trainer.updates_done < config.num_updates:
+        while trainer.updates_done < config.total_updates:
             metrics = trainer.step()
             run.record(metrics)
             run.evaluate_if_due(trainer)
-            is_last = trainer.updates_done == config.num_updates
+            is_last = trainer.updates_done == config.total_updates
             if is_last or (config.checkpoint_every and trainer.updates_done % config.checkpoint_every == 0):
                 run.save_checkpoint(trainer)
             bar(metrics)

@@ -167,7 +167,7 @@ class Run:
     def evaluate_if_due(self, trainer: Any) -> None:
         """After each `eval_every`-th update and the last; once, also where a run broke off in between."""
         done, every = trainer.updates_done, self.config.eval_every
-        is_due = done == self.config.num_updates or (every > 0 and done % every == 0)
+        is_due = done == self.config.total_updates or (every > 0 and done % every == 0)
         if is_due and not any(row["update"] == done for row in self.rows() if "evaluation" in row):
             self.record_evaluation(done, trainer.evaluate())
 

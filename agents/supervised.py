@@ -25,7 +25,7 @@ from .packing import Episode, pack
 @dataclass(frozen=True)
 class SupervisedConfig:
     num_steps: int = 1000
-    batch_size: int = 64  # conversations a step
+    part_size: int = 16  # conversations in a forward pass
     learning_rate: float = 2e-3
     muon: bool = False  # from-scratch training: fewer steps to the same loss (Jordan et al. 2024)
     muon_learning_rate: float = 1e-2
@@ -77,12 +77,9 @@ def tune(
     for step, episodes in zip(range(config.num_steps), batches, strict=False):
         set_learning_rates(optimizers, step, config)
         total_weight, total = 0.0, torch.zeros((), device=device)
-        # Sorted by length, in four parts: little padding, and attention over short rows only.
+        # Sorted by length, in parts that fit a CPU's caches: little padding, attention over short rows only.
         by_length = sorted(episodes, key=lambda e: len(e.prompt) + len(e.continuation))
-        parts = [
-            by_length[i : i + max(1, len(by_length) // 4)]
-            for i in range(0, len(by_length), max(1, len(by_length) // 4))
-        ]
+        parts = [by_length[i : i + config.part_size] for i in range(0, len(by_length), config.part_size)]
         made = [_weighted(part, config.prompt_weight) for part in parts]
         total_weight = sum(float(w.sum()) for _, w in made)
         for packed, weight in made:

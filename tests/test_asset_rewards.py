@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from textgym.agents.asset_rewards import JudgedPrompt, _deeper, _parts, _spoil, _surprise, judge_texts
-from textgym.agents.assets import AssetConfig, conversation
+from textgym.agents.assets import AssetConfig, conversation, wanted_indices
 from textgym.agents.packing import Episode, pack
 from textgym.agents.supervised import encode_conversation
 from textgym.models.language_model import EMBEDDED_POLICY, PlainAttention, load_language_model
@@ -45,6 +46,14 @@ def test_spoiled_texts_are_shorter_and_longer_and_worse() -> None:
         assert lengths[2] < max(lengths[:2])
         assert lengths[3] > min(lengths[:2])
     assert np.mean([p.golds[2:] for p in found.values()]) < before - 0.2
+
+
+def test_three_of_four_examples_to_learn_from_have_a_wish() -> None:
+    task: Any = load_task("summarize")
+    wanted = list(itertools.islice(wanted_indices(task, 100), 400))
+    assert wanted == sorted(set(wanted))
+    assert 0.7 < np.mean([bool(task[i].meta.wishes) for i in wanted]) < 0.8
+    assert list(itertools.islice(wanted_indices(load_task("translate"), 7), 5)) == [7, 8, 9, 10, 11]
 
 
 def test_every_pair_of_different_texts_is_judged_once() -> None:
