@@ -247,6 +247,117 @@ def test_reader_understands_free_text(house: Meaning, reply: str, expected: dict
             assert found == value
 
 
+@pytest.mark.parametrize(
+    ("house", "topic", "reply", "answer"),
+    [
+        (HOTEL, "parking", "You can park in the yard, it costs nothing.", 1),
+        (HOTEL, "parking", "We don't charge for parking.", 1),
+        (HOTEL, "parking", "Your car may stay here without any fee.", 1),
+        (HOTEL, "parking", "You won't have to pay a cent for parking.", 1),
+        (HOTEL, "parking", "Your car is fine in the yard, no permit needed.", 1),
+        (HOTEL, "parking", "Cars cannot be left here, not even for a charge.", 0),
+        (HOTEL, "parking", "The car park is shut.", 0),
+        (HOTEL, "parking", "The car park isn't shut.", 1),
+        (RESTAURANT, "garden", "The terrace is shut until May.", 0),
+        (RESTAURANT, "garden", "The garden is off limits this week.", 0),
+        (RESTAURANT, "garden", "Tables in the garden are off at the moment.", 0),
+        (RESTAURANT, "garden", "It's indoors only this month.", 0),
+        (RESTAURANT, "garden", "The garden isn't closed at all.", 1),
+        (RESTAURANT, "children", "Only adults here, I fear.", 0),
+        (RESTAURANT, "children", "We'd ask you to leave little ones at home.", 0),
+        (RESTAURANT, "dogs", "Please leave your dog at home.", 0),
+        (RESTAURANT, "dogs", "You don't have to leave the dog at home.", 1),
+        (RESTAURANT, "dogs", "No need to keep your puppy at home.", 1),
+        (RESTAURANT, "dogs", "Our rules prohibit pets.", 0),
+        (RESTAURANT, "dogs", "We don't prohibit pets.", 1),
+        (RESTAURANT, "dogs", "There is no rule against dogs.", 1),
+        (RESTAURANT, "dogs", "No dog is turned away here.", 1),
+        (STATION, "refunds", "We never refuse a refund.", 1),
+        (HOTEL, "breakfast", "It costs nothing.", 0),
+        (HOTEL, "breakfast", "Breakfast is always included.", 0),
+        (HOTEL, "breakfast", "Breakfast isn't included.", None),
+        (HOTEL, "breakfast", "Is that including breakfast?", None),
+    ],
+)
+def test_reader_tells_yes_from_no(house: Meaning, topic: str, reply: str, answer: int | None) -> None:
+    asking = replace(house, rules=((topic, 1),), question=topic)
+    assert TASK.understand(converse(asking, reply)).answers.get(topic) == answer
+
+
+@pytest.mark.parametrize(
+    ("reply", "prices", "breakfast"),
+    [
+        ("A hundred and twelve euros.", (("", 112),), None),
+        ("One hundred and twenty-five euros a night.", (("", 125),), None),
+        ("The double is a hundred euros.", (("double", 100),), None),
+        ("Two hundred euros for both nights.", (("", 200),), None),
+        ("That's a hundred and forty.", (("", 140),), None),
+        ("It's 118.", (("", 118),), None),
+        ("It costs nothing.", (("", 0),), None),
+        ("80 euros a night; the breakfast hall is upstairs.", (("", 80),), None),
+        ("It's 80 euros, breakfast included.", (("", 80),), None),
+        ("That is 80 euros with breakfast.", (("", 80),), None),
+        ("It's 80 euros, and breakfast is served from seven.", (("", 80),), None),
+        ("It's 80 euros, breakfast is 9 euros more.", (("", 80),), 9),
+        ("The double costs 80 euros and breakfast 9 euros.", (("double", 80),), 9),
+        ("Breakfast is 9 euros and the double 80 euros.", (("double", 80),), 9),
+        ("It is 9 euros a person for breakfast.", (), 9),
+        ("Breakfast is served from seven and costs 9 euros.", (), 9),
+    ],
+)
+def test_reader_tells_what_a_price_is_for(reply: str, prices: tuple, breakfast: int | None) -> None:
+    u = TASK.understand(converse(HOTEL, reply))
+    assert u.prices == prices
+    assert u.answers.get("breakfast") == breakfast
+
+
+THURSDAY, NINE = ("day", "Thursday"), ("time", "21:00")
+
+
+@pytest.mark.parametrize(
+    ("reply", "denied", "heard"),
+    [
+        ("We've nothing at nine on Thursday.", {NINE}, set()),
+        ("On Thursday there is nothing at 9:00.", {NINE}, set()),
+        ("That time isn't free on Thursday.", set(), set()),
+        ("We have nothing on Thursday at this time of year.", {THURSDAY}, set()),
+        ("Neither Thursday nor nine o'clock is possible.", {THURSDAY, NINE}, set()),
+        ("Nothing is booked for Thursday at nine.", {THURSDAY, NINE}, set()),
+        ("Sorry, not on Thursday.", {THURSDAY}, set()),
+        ("Four of you on Thursday, not at nine.", {NINE}, {THURSDAY, ("people", 4)}),
+        ("Four of you, not six, on Thursday.", set(), {THURSDAY, ("people", 4)}),
+        ("Why not Thursday?", set(), {THURSDAY}),
+        ("Was it not Thursday?", set(), {THURSDAY}),
+        ("No day other than Thursday is left.", set(), {THURSDAY}),
+        ("I can't do better than Thursday at nine.", set(), {THURSDAY, NINE}),
+        ("No rush, I've put you down for Thursday at nine.", set(), {THURSDAY, NINE}),
+        ("I've put you down for Thursday at nine, no name yet.", set(), {THURSDAY, NINE}),
+        ("Shall I hold Thursday at nine for you?", set(), {THURSDAY, NINE}),
+        ("I cannot hold Thursday at nine without a name.", set(), {THURSDAY, NINE}),
+        ("Nobody has taken Thursday at nine.", set(), {THURSDAY, NINE}),
+        ("Thursday at nine hasn't been taken.", set(), {THURSDAY, NINE}),
+        ("It couldn't be easier: Thursday at nine.", set(), {THURSDAY, NINE}),
+        ("Thursday at nine in the evening, not at 7:30.", {("time", "19:30")}, {THURSDAY, NINE}),
+    ],
+)
+def test_reader_denies_only_what_is_denied(reply: str, denied: set, heard: set) -> None:
+    u = TASK.understand(converse(RESTAURANT, reply))
+    assert set(u.denied) == denied
+    assert heard <= {*u.stated.items(), *u.offered}
+
+
+def test_reader_hears_the_part_of_the_day() -> None:
+    """ "Six in the morning" is an hour, also where nothing stands before it; "six people in the morning" is none."""
+    said = "Two for Carlow, ten in the morning, not 14:40."
+    assert TASK.understand(converse(STATION, said)).stated == {"people": 2, "destination": "Carlow", "time": "10:00"}
+    assert "time" not in TASK.understand(converse(STATION, "Six people in the morning, then.")).stated
+
+
+def test_a_circumstance_is_no_question() -> None:
+    assert TASK.understand(converse(RESTAURANT, "What time shall we expect you on the day?")).asked == ("time",)
+    assert TASK.understand(converse(RESTAURANT, "What is the new day?")).asked == ("day",)
+
+
 def test_reader_never_guesses_a_slot() -> None:
     """A number that could be an hour, a party or a price is left open."""
     for reply in ("Seven.", "So 7 then?", "Four, right?", "I read about 12 of those.", "Gate 9 and row 3."):
@@ -418,6 +529,16 @@ def test_user_asks_back_and_loses_patience() -> None:
     assert isinstance(asks, str)
     assert asks.startswith(WHAT)
     assert re.search(r"\b(dogs?|puppy)\b.*\?$", asks), asks
+
+
+def test_an_unanswered_question_is_asked_again() -> None:
+    """May it bring a dog? Whatever else the reply says, the question stays until it is answered."""
+    for reply in ("How many will you be?", "The garden is open. At what time?", "Sorry, the line is bad. What name?"):
+        said = converse(RESTAURANT, reply)
+        assert "dogs" not in TASK.understand(said).answers
+        assert re.search(r"\b(dogs?|puppy)\b.*\?$", str(TASK.reply(said, make_rng()))), reply
+    answered = TASK.reply(converse(RESTAURANT, "No dogs, sorry. How many will you be?"), make_rng())
+    assert not re.search(r"\b(dogs?|puppy)\b", str(answered))
 
 
 def test_user_takes_an_alternative_or_leaves() -> None:

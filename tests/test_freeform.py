@@ -66,11 +66,6 @@ def test_no_reply_fills_in_a_wrong_slot() -> None:
     assert heard()["wrong_slot"] == 0, heard()["wrong"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="13 of 600 by `python benchmarks/freeform.py`: yes and no mixed up (8), the room's price taken for "
-    "breakfast's (1), half of a price (1), a value taken as denied that is held out or noted down (3)",
-)
 def test_no_answer_no_price_and_no_denial_is_taken_wrong() -> None:
     assert heard()["wrong_value"] == 0, heard()["wrong"]
 
@@ -104,7 +99,7 @@ def test_what_is_not_understood_is_asked_back() -> None:
                 assert after.over == "fedup" or ("ask again", topic) in after.acts, (row["reply"], reply)
     assert counts["not understood"] >= 27
     assert counts["asked what"] >= counts["not understood"] - 1  # one has no patience left
-    assert min(counts[f"{what} missed"] for what in ("values", "questions", "answers")) >= 1
+    assert min(counts["values missed"], counts["questions missed"]) >= 1  # no answer is missed
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,11 @@ from typing import NamedTuple
 
 # "not full" is free
 DOUBLE_NEGATION = re.compile(
-    r"(\bnot|n't|\bnever)( yet| all| at all)? (full|taken|gone|closed|sold out|booked (out|up)|unavailable"
-    r"|impossible|forbidden|prohibited|occupied)\b"
+    r"(\bnot|n't|\bnever)( yet| all| at all)?( been)? (full|taken|gone|closed|shut|off|sold out|booked (out|up)"
+    r"|unavailable|impossible|forbidden|prohibited|banned|occupied|forbid|prohibit|ban|refuse|turn(ed)? away)\b"
+    r"|\b(nobody|no one) (has |'s )?(yet )?(taken|booked|reserved)\b"
+    r"|\bno (\w+ )?(is|are|gets?|was|were) (ever )?(turned away|refused|forbidden|banned)\b"
+    r"|\bno (rules?|laws?|ban) (against|on)\b"
 )
 FOREIGN = {
     "restaurant": re.compile(
@@ -28,8 +31,23 @@ FOREIGN = {
         r"\b(tickets?|trains?|nights|tables?|(single|double|twin|family) rooms?|haircuts?|perm|shave)\b"
     ),
 }
+COSTLESS = (  # costs nothing
+    r"((costs?( you| us)?|pay|charged?|for) nothing|nothing to pay|free of charge"
+    r"|(won't|doesn't|don't|wouldn't|will not|does not|do not) (cost|charge|pay|(have|need) to pay)"
+    r"( you| us| guests| anyone)?( (for )?(anything|extra|it|that)|( a)?( single)? (thing|cent|penny|euro)"
+    r"| for( the| your| a)? [a-z]+)"
+    r"|(no|without( a| any)?)( extra| additional| further)? (charges?|fees?|costs?|payment))"
+)
+FACT = r"(name|surname|time|hour|day|date|number|headcount)"  # what an assistant may still have to be told
 HARMLESS = re.compile(
-    r"\b((didn't|did not) (catch|get|hear|tell|say|mention)|don't (yet )?(know|have) (your|the|how|which)"
+    rf"\b({COSTLESS}"
+    r"|(no need|(don't|do not) (have|need)|needn't|need not) (to )?(leave|keep) ([a-z']+ ){1,3}at home"
+    r"|no (\w+ ){1,2}(needed|required|necessary)|no rush|no hurry|no fuss|no fewer than|never (fear|mind)"
+    rf"|(no|not an?) {FACT} (yet|so far)|without (a|an|any|your|the) {FACT}"
+    r"|(can't|cannot|can not|couldn't|could not|won't|will not) (\w+ ){1,12}?(without|until|till|unless|before)"
+    rf" (i|we|you|your|knowing|hearing|having|(a|an|any|the) {FACT})"
+    r"|(couldn't|could not|can't|cannot) (be|get) (\w+er|more \w+)|(won't|will not|don't|do not) (forget|object|fret)"
+    r"|(didn't|did not) (catch|get|hear|tell|say|mention)|don't (yet )?(know|have) (your|the|how|which)"
     r"|no problem|no worries|not a problem|no trouble|no bother|can't wait|cannot wait|don't hesitate"
     r"|don't worry|(do not|don't) (wear|be (late|early)|eat|drink|lose|miss)"
     r"|do not hesitate|no need|not only|nothing else|no extra|no doubt|why not|no later|no matter"
@@ -46,7 +64,11 @@ NEGATION = re.compile(
     r"|(is|are|'s) out(?! (of|for|in|by|on|to)\b)"
     r"|fully booked|(we're|we are) (all |already )?booked(?! you)|booked solid|forbidden|prohibited|banned"
     r"|against|scrapped|withdrawn|unfortunately|sadly|regret|non|fresh out"
-    r"|out of order|(stay|stays|remain|wait) (outside|at home)|must stay|refuse|without|decline|exceeds?"
+    r"|shut(?! (up|at)\b)"
+    r"|(?<!you )(?<!we )(?<!i )(is|are|'s) off(?! (to|from|the|at (?!present|the moment)|for (?!now))\b)|off limits"
+    r"|forbids?|prohibits?|bans?|disallows?|disallowed"
+    r"|out of order|(stay|stays|remain|wait) (outside|at home)|must stay|(leave|keep) ([a-z']+ ){1,3}at home"
+    r"|refuse|without|decline|exceeds?"
     r"|too (big|large|many))\b"
 )
 SORRY = re.compile(
@@ -154,7 +176,8 @@ ASKS: dict[str, re.Pattern[str]] = {
     "day": re.compile(
         r"\b(which|what) (evening|night|morning|afternoon)\b"
         r"|(?<!that )(?<!same )(?<!whole )(?<!of )(?<!of the )(?<!per )(?<!in the )(?<!all )"
-        r"(?<!during the )(?<!every )(?<!each )\b(day|days|date|weekday|dates)\b"
+        r"(?<!during the )(?<!every )(?<!each )(?<!on the )(?<!on the new )(?<!on your new )"
+        r"\b(day|days|date|weekday|dates)\b"
         r"|\b(part|end) of the week\b|(early|late|later) in the week"
     ),
     "time": re.compile(

@@ -8,12 +8,13 @@ understood, and the user asks back; a value whose slot is unclear is left out ra
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from textgym.tasks.dialogue.cues import (
     ASKS,
+    COSTLESS,
     DETAILS,
     FOREIGN,
     GRANTS,
@@ -171,9 +172,25 @@ ANOTHER = re.compile(r"\b(which|what|other|another|different)( \w+)? (day|time|n
 ANY_TIME = re.compile(r"any ?time|some time|time being|good time|on time")
 HOW_ABOUT = re.compile(r"\bhow (about|does|do|is)\b|what about")
 NOT_THIS = re.compile(r"(instead of|rather than|\bnot|not at|not on|not for|other than)( the)?$")
-BUT_THIS = re.compile(r"(except|besides|apart from|after|before)( on| at)?$")
-CASH_ONLY = re.compile(r"cash only|only( take| accept)?( in)? cash|cash , (no|not)")
-ONLY_STAIRS = re.compile(r"only( have| the)? stairs")
+BUT_THIS = re.compile(r"\b(except|besides|apart from|after|before|until|till)( on| at)?$")
+NONE_BUT_THIS = re.compile(r"\b(other than|besides|apart from|better than)( the| on| at)?$")
+ASKS_THIS = re.compile(r"\b(why|(is|was|are|were) (it|that|this|you)) not( the| on| at| for)?$")
+LINKS = frozenset(("at", "on", "for", "to", "in", "the", "a"))
+THAT_HOUR = re.compile(r"\b(that|your) (time|hour|slot)\b")
+ONLY_OTHER = {  # topic -> what is named in its place, and alone
+    "cards": re.compile(r"cash only|only( take| accept)?( in)? cash|cash , (no|not)"),
+    "lift": re.compile(r"only( have| the)? stairs"),
+    "garden": re.compile(r"\b(inside|indoors|indoor \w+) only\b|\bonly( \w+)? (inside|indoors?)\b"),
+    "children": re.compile(r"\b(adults|grown - ups) only\b|\bonly (adults|grown - ups)\b"),
+}
+COSTS_NOTHING = re.compile(rf"\b{COSTLESS}\b")
+FREE_BREAKFAST = re.compile(
+    r"\bbreakfast( is| comes|'s)?( always| also)? (included|free|complimentary|gratis|on the house|thrown in)\b"
+    r"|\b(free|complimentary|including( the| a)?) breakfast\b"
+)
+AMOUNT_BEFORE = frozenset(("is", "it's", "that's", "be", "to", "makes", "for", "at", "only", "just"))
+BREAKFAST_NOUNS = frozenset(("room", "hall", "area", "table", "tables", "time", "menu", "lounge", "terrace"))
+PARTING = frozenset((",", ";", ":", "and", "but", "while", "-", "–", "—"))
 
 
 def is_left(sentence: Sentence, m: Mention) -> bool:
@@ -210,7 +227,39 @@ def drop_contrast(sentence: Sentence, start: int, end: int, inside: list[tuple[s
         if slot == other and "not" in lead and "but" not in words:
             words[second.start - start - len(lead) + lead.index("not")] = ""
             found = True
+    said = [m for slot, _, m in inside if slot != "name"]
+    for m in (m for m in sentence.mentions if start <= m.start < end):
+        k = m.start - 1
+        while k > m.start - 3 and sentence.words[k] in LINKS:
+            k -= 1
+        contrasts = k > start and sentence.words[k] == "not" and sentence.words[k - 1] in (",", "-")
+        if contrasts and any(other.end < k for other in said):  # "four at eight, not at nine"
+            words[k - start] = ""
+            found = True
     return " ".join(w for w in words if w) if found else ""
+
+
+def is_joined(sentence: Sentence, m: Mention, inside: list[tuple[str, Value, Mention]]) -> bool:
+    """Whether a day is denied beside a time, and not as the time's: "neither Thursday nor eight o'clock"."""
+    for slot, _, other in inside:
+        left, right = (m, other) if m.start < other.start else (other, m)
+        between = sentence.words[max(left.end, right.start - 2) : right.start]
+        if slot == "time" and any(w in ("nor", "or", "and") for w in between):
+            return True
+    return False
+
+
+def is_amount(sentence: Sentence, m: Mention) -> bool:
+    """Whether a number without a unit can only be an amount of money: no hour, party or stay is that large."""
+    is_large = m.kind in ("bare", "loose") and isinstance(m.value, int) and m.value > 60
+    is_said = not m.start or sentence.words[m.start - 1] in AMOUNT_BEFORE
+    return is_large and is_said and not "".join(sentence.words[m.end : m.end + 1]).isalpha()
+
+
+def is_priced_breakfast(words: Sequence[str], i: int) -> bool:
+    """Whether the "breakfast" at token i may have a price of its own: no "breakfast room", no "with breakfast"."""
+    prev, following = words[i - 1] if i else "", words[i + 1] if i + 1 < len(words) else ""
+    return following not in BREAKFAST_NOUNS and following != "included" and prev not in ("with", "including", "plus")
 
 
 def is_echo(sentence: Sentence) -> bool:
@@ -465,17 +514,21 @@ class Reader:
         clause = " ".join(sentence.words[start:end])
         question = sentence.is_question and end == len(sentence.words)
         cues = find_clause_cues(clause)
-        if cues.negated and len(inside) > 1:
+        if cues.negated and inside:
             cues = find_clause_cues(drop_contrast(sentence, start, end, inside) or clause)
         negated = cues.negated or self.carry == "not"
         limited = cues.limited and not (question and asks)
         books = cues.books or self.carry == "booked"
+        names_hour = THAT_HOUR.search(clause) is not None or any(slot == "time" for slot, _, _ in inside)
+        denies_hour = cues.negated and names_hour and not (books or question)
         confirms = books and not negated and not cues.unsure
         # "Your booking is confirmed: a table ..." hands its sense on to what follows the colon
         leads = end < len(sentence.words) and sentence.words[end] == ":" and not inside
         self.carry = ("not" if negated else "booked" if confirms else "") if leads else ""
         about = self.take_rules(clause, limited)
         self.take_prices(sentence, start, end, inside)
+        if not (about or question or cues.negated) and all(m.kind != "price" for m in sentence.mentions):
+            self.take_gifts(clause)
         denies = (negated or cues.hedged) and not question
         if (
             cues.sorry
@@ -488,10 +541,15 @@ class Reader:
         if confirms and not question:
             self.confirmed = True
         offers = cues.offers and not confirms
+        only_these = False
         for slot, value, m in inside:
             lead = " ".join(sentence.words[max(0, m.start - 3) : m.start])
             after = sentence.words[m.end : m.end + 3]
-            if NOT_THIS.search(lead):
+            only_these = only_these or (negated and not question and NONE_BUT_THIS.search(lead) is not None)
+            if only_these:
+                self.offered[slot, value] = None  # "no day other than Thursday"
+                continue
+            if NOT_THIS.search(lead) and not (question and ASKS_THIS.search(lead)):
                 self.denied[slot, value] = None
                 continue
             if is_left(sentence, m):
@@ -507,6 +565,8 @@ class Reader:
                 if negated:
                     self.denied[slot, value] = None
                 continue
+            if denies_hour and slot == "day" and not is_joined(sentence, m, inside):
+                continue  # "nothing at nine on Thursday" denies the hour, not the day
             if negated and not question and slot == "name" and value == self.context.wants.get("name"):
                 self.neutral.append((slot, value, False))  # spoken to: "Sorry, Klein, that is taken"
             elif negated and not question:
@@ -531,8 +591,8 @@ class Reader:
                 continue
             if topic == "children" and not (is_asked or "child" in clause or BRINGS.search(clause)):
                 continue
-            hit = TOPIC_WORDS[topic].search(clause)
-            if hit is None or topic == "breakfast":
+            only_other = ONLY_OTHER[topic].search(clause) if topic in ONLY_OTHER else None
+            if topic == "breakfast" or not (TOPIC_WORDS[topic].search(clause) or (is_asked and only_other)):
                 continue
             # a taken table is gone, a taken card is welcome
             plain = clause.replace("taken", "accepted")
@@ -541,9 +601,7 @@ class Reader:
                 negated = find_clause_cues(plain.removeprefix("no , ")).negated  # "No, dogs are welcome": see below
             if topic == "cards" and "cash" in clause and "card" not in clause and "credit" not in clause:
                 negated = negated or limited or "cash" in clause
-            elif topic == "cards" and CASH_ONLY.search(clause):
-                negated = True
-            if topic == "lift" and ONLY_STAIRS.search(clause):
+            if only_other:
                 negated = True
             self.answers[topic] = 0 if negated else 1
             return topic
@@ -551,18 +609,42 @@ class Reader:
 
     def take_prices(self, sentence: Sentence, start: int, end: int, inside: list[tuple[str, Value, Mention]]) -> None:
         prices = [m for m in sentence.mentions if m.kind == "price" and start <= m.start < end]
-        if not prices:
-            return
+        if not prices and self.context.pending == "price":
+            prices = [m for m in sentence.mentions if start <= m.start < end and is_amount(sentence, m)]
         things = [str(value) for slot, value, _ in inside if slot in ("room", "service", "destination")]
-        breakfast = "breakfast" in sentence.words
-        for k, m in enumerate(prices):
-            amount = m.value if isinstance(m.value, int) else -1
-            if breakfast and self.context.meaning.kind == "hotel" and len(prices) == 1 and not things:
-                self.answers["breakfast"] = amount
+        of_things = []
+        for m in prices:
+            if (len(prices) > 1 or not things) and self.is_for_breakfast(sentence, m):
+                self.answers["breakfast"] = m.value if isinstance(m.value, int) else -1
             else:
-                self.prices.append(
-                    (things[k] if len(things) == len(prices) else things[0] if len(things) == 1 else "", amount)
-                )
+                of_things.append(m.value if isinstance(m.value, int) else -1)
+        for k, amount in enumerate(of_things):
+            thing = things[k] if len(things) == len(of_things) else things[0] if len(things) == 1 else ""
+            self.prices.append((thing, amount))
+
+    def is_for_breakfast(self, sentence: Sentence, price: Mention) -> bool:
+        """Whether a price is breakfast's: "breakfast is 9 euros", "9 euros for breakfast"; not "80 with breakfast"."""
+        words = sentence.words
+        if self.context.meaning.kind != "hotel" or "breakfast" not in words:
+            return False
+        spots = [i for i, w in enumerate(words) if w == "breakfast" and is_priced_breakfast(words, i)]
+        before = max((i for i in spots if i < price.start), default=len(words))
+        after = min((i for i in spots if i > price.start), default=-1)
+        others = [m.start for m in sentence.mentions if m.kind == "price" and m.start != price.start]
+        if before < price.start and not any(before < other < price.start for other in others):
+            return True
+        parted = any(w in PARTING for w in words[price.end : after])  # "80 euros, and breakfast is from seven"
+        return after > 0 and not parted and not any(price.start < other < after for other in others)
+
+    def take_gifts(self, clause: str) -> None:
+        """Notes that breakfast costs nothing, or the thing whose price is asked."""
+        pending = self.context.pending
+        is_costless = COSTS_NOTHING.search(clause) is not None
+        if FREE_BREAKFAST.search(clause) or (is_costless and (pending == "breakfast" or "breakfast" in clause)):
+            if any(topic == "breakfast" for topic, _ in self.context.meaning.rules):
+                self.answers["breakfast"] = 0
+        elif is_costless and pending == "price" and not any(words.search(clause) for words in TOPIC_WORDS.values()):
+            self.prices.append(("", 0))
 
     def take_short_answer(self, cues: SentenceCues, is_first: bool, has_values: bool, is_new: bool) -> None:
         """ "Yes, of course" and "I'm afraid not" answer the question that is open."""

@@ -142,6 +142,17 @@ def read_number(words: list[str], i: int) -> tuple[int, int] | None:
     w = words[i]
     if w.isascii() and w.isdigit():
         return int(w), i + 1
+    small = read_below_hundred(words, i)
+    n, end = small or (1, i + 1)
+    if words[end : end + 1] != ["hundred"] or not (small or w == "a"):
+        return small
+    rest = read_below_hundred(words, end + 1 + (words[end + 1 : end + 2] == ["and"]))
+    return (100 * n + rest[0], rest[1]) if rest else (100 * n, end + 1)
+
+
+def read_below_hundred(words: list[str], i: int) -> tuple[int, int] | None:
+    """The number in words, without hundreds, that starts at word i, and the index after it."""
+    w = words[i] if i < len(words) else ""
     n = NUMBERS.get(w)
     if n is None:
         return None
@@ -191,9 +202,9 @@ def mention_at(words: list[str], raw: list[str], i: int, before: list[Mention]) 
         return Mention("time", (0, 0, "am"), i, i + 1)
     if w in ("half", "quarter"):
         return past_mention(words, i)
-    if w[0].isdigit() or w in NUMBERS:
-        return number_mention(words, i, before)
     following = words[i + 1] if i + 1 < len(words) else ""
+    if w[0].isdigit() or w in NUMBERS or (w == "a" and following == "hundred"):
+        return number_mention(words, i, before)
     thing = w.removesuffix("'s")  # "The single's yours"
     if thing in ROOM_WORDS:
         return Mention("room", ROOM_WORDS[thing], i, i + 1)
@@ -302,6 +313,8 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
                 if words[j] == "to":
                     return Mention("time", ((hour - 1) or 12, 60 - value, half), i, stop)
                 return Mention("time", (hour, value, half), i, stop)
+    if value >= 100 and not w.isdigit() and nxt == "hours" and value % 100 < 60 and value < 2400:
+        return Mention("time", (value // 100, value % 100, ""), i, end + 1)  # "thirteen hundred hours"
     if w.isdigit() and len(w) == 4 and value % 100 < 60 and value < 2400 and (nxt == "hours" or prev in TIME_BEFORE):
         return Mention("time", (value // 100, value % 100, ""), i, end + (nxt == "hours"))
     if w == "one" and nxt in ("at", "from", "for", "on", "in", "that", "which"):
@@ -352,6 +365,8 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
     you_are = prev == "are" and i > 1 and words[i - 2] == "you"
     if (prev in PEOPLE_BEFORE or you_are) and 0 < value <= 60 and (not nxt.isalpha() or nxt in AFTER_PEOPLE):
         return Mention("people", value, i, end)
+    if 0 < value <= 12 and (nxt, after) == ("in", "the") and end + 2 < n and words[end + 2] in HALVES:
+        return Mention("time", (value, 0, HALVES[words[end + 2]]), i, end)  # "six in the morning"
     return Mention("bare", value, i, end)
 
 
@@ -486,6 +501,9 @@ def split_clauses(words: list[str], mentions: list[Mention]) -> tuple[tuple[int,
         if left.kind == right.kind and all(w in ("and", ",", "or", "at", "on", "for", "a", "the") for w in between):
             inside.update(range(left.end, right.start))  # "Thursday and Friday are free" is one clause
     n = len(words)
+    for i, w in enumerate(words):  # an adverb, and no "but": "not yet taken", "no name yet."
+        if w == "yet" and (i + 1 == n or not words[i + 1].isalpha() or (i and words[i - 1].endswith(("not", "n't")))):
+            inside.add(i)
     clauses: list[tuple[int, int]] = []
     start, has_verb = 0, False
     verb_later = [False] * (n + 1)  # a verb before the next separator
