@@ -55,6 +55,7 @@ HARMLESS = re.compile(
     r"|don't forget|do not forget|full name|once full|in full|nothing (about|regarding|against)"
     r"|gone (from|down|up)|(nobody|no one) (here )?(will )?minds?|(don't|do not) mind|no objections?)\b"
 )
+NEEDED_BY_HARMLESS = re.compile("n[o']|never|of charge|without|full|gone")  # so too by DOUBLE_NEGATION
 NEGATION = re.compile(
     r"\b(no|nobody|not|nothing|none|never|cannot|can't|couldn't|won't|isn't|aren't|wasn't|don't|doesn't|didn't"
     r"|haven't|hasn't"
@@ -333,7 +334,9 @@ class ClauseCues(NamedTuple):
 
 @lru_cache(maxsize=16384)
 def find_clause_cues(clause: str) -> ClauseCues:
-    text, doubled = DOUBLE_NEGATION.subn("free", HARMLESS.sub("", clause).strip())
+    text, doubled = clause.strip(), 0
+    if NEEDED_BY_HARMLESS.search(text):
+        text, doubled = DOUBLE_NEGATION.subn("free", HARMLESS.sub("", clause).strip())
     negation = NEGATION.search(text)
     negated = bool(negation) and bool(NEGATION.search(HEDGE.sub("", text)))
     return ClauseCues(

@@ -94,23 +94,30 @@ def find_obstacle(m: Meaning, told: Mapping[str, Value]) -> str | None:
         if told.get("class") == "first" and ("first", 0) in m.rules:
             return "class"
         destination, time = told.get("destination"), told.get("time")
-        if destination is not None and all(destination != item.name for item in m.items):
+        trips = [item for item in m.items if destination is None or destination == item.name]
+        if destination is not None and not trips:
             return "destination"
         if time is None:
             return None
-        trains = [t for item in m.items if destination in (None, item.name) for t in item.times]
-        return None if time in trains else "time"
+        for item in trips:
+            if time in item.times:
+                return None
+        return "time"
     for slot in ("room", "service"):
-        if slot in told and all(told[slot] != item.name for item in m.items):
+        if slot in told and told[slot] not in [item.name for item in m.items]:
             return slot
     if m.limit and int(told.get("people", 0)) > m.limit:
         return "people"
     day, time = told.get("day"), told.get("time")
-    if day is not None and all(day != d for d, _ in m.free):
+    days = [times for d, times in m.free if day is None or day == d]
+    if day is not None and not days:
         return "day"
     if time is None or m.kind == "hotel":
         return None
-    return None if any(time in times for d, times in m.free if day in (None, d)) else "time"
+    for times in days:
+        if time in times:
+            return None
+    return "time"
 
 
 def find_alternatives(m: Meaning, told: Mapping[str, Value], slot: str) -> list[Value]:

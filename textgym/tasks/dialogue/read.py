@@ -8,37 +8,44 @@ understood, and the user asks back; a value whose slot is unclear is left out ra
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import lru_cache
 
 from textgym.tasks.dialogue.cues import (
-    ASKS,
     COSTLESS,
     DETAILS,
-    FOREIGN,
     GRANTS,
-    STRANGE,
     TOPIC_WORDS,
     WEAK_ASKS,
-    WHEN,
     SentenceCues,
     find_clause_cues,
-    find_sentence_cues,
 )
 from textgym.tasks.dialogue.meaning import SLOTS, Meaning, Value
+from textgym.tasks.dialogue.notice import (
+    NOT_THIS,
+    PLAIN,
+    Clause,
+    Seen,
+    drop_contrast,
+    find_asks,
+    is_amount,
+    is_foreign,
+    is_joined,
+    is_left,
+    is_priced_breakfast,
+    look,
+)
 from textgym.tasks.dialogue.scan import (
     AFTER_PEOPLE,
     COUNTED,
     FAMILY_NAMES,
     MOVES,
     NAME_CUES,
-    PERSON_UNITS,
     TIME_BEFORE,
     TOWN_NAMES,
     Mention,
     Sentence,
-    scan,
 )
 
 
@@ -123,60 +130,10 @@ def list_known_times(context: Context) -> set[str]:
 
 LEAVING = frozenset(("leave", "leaving", "leaves", "depart", "departing", "departs", "checkout"))
 BRINGS = re.compile(r"\b(bring|welcome|allowed|high chair|come along)\b")
-ECHO_WORDS = frozenset(  # what may stand beside a repeated value
-    (
-        "on",
-        "at",
-        "in",
-        "to",
-        "for",
-        "a",
-        "an",
-        "the",
-        "of",
-        "people",
-        "guests",
-        "persons",
-        "tickets",
-        "seats",
-        "table",
-        "room",
-        "train",
-        "nights",
-        "night",
-        "class",
-        "you",
-        "want",
-        "wanted",
-        "and",
-        "dry",
-        "did",
-        "say",
-        "o'clock",
-        "oh",
-        "hm",
-        "hmm",
-        "well",
-        "that",
-        "this",
-        "under",
-        "name",
-        "said",
-        "ah",
-        "sorry",
-    )
-)
 ASKED_WORDS = {"date": "day", "treatment": "service"}
-ECHO_WHERE = re.compile(r"\b(is|was|would) (that|this|it|that be|this be) (where|when|the (day|time|date|name|town))\b")
 ANOTHER = re.compile(r"\b(which|what|other|another|different)( \w+)? (day|time|name|class|service|treatment|date)")
 ANY_TIME = re.compile(r"any ?time|some time|time being|good time|on time")
 HOW_ABOUT = re.compile(r"\bhow (about|does|do|is)\b|what about")
-NOT_THIS = re.compile(r"(instead of|rather than|\bnot|not at|not on|not for|other than)( the)?$")
-BUT_THIS = re.compile(r"\b(except|besides|apart from|after|before|until|till)( on| at)?$")
-NONE_BUT_THIS = re.compile(r"\b(other than|besides|apart from|better than)( the| on| at)?$")
-ASKS_THIS = re.compile(r"\b(why|(is|was|are|were) (it|that|this|you)) not( the| on| at| for)?$")
-LINKS = frozenset(("at", "on", "for", "to", "in", "the", "a"))
-THAT_HOUR = re.compile(r"\b(that|your) (time|hour|slot)\b")
 ONLY_OTHER = {  # topic -> what is named in its place, and alone
     "cards": re.compile(r"cash only|only( take| accept)?( in)? cash|cash , (no|not)"),
     "lift": re.compile(r"only( have| the)? stairs"),
@@ -188,96 +145,18 @@ FREE_BREAKFAST = re.compile(
     r"\bbreakfast( is| comes|'s)?( always| also)? (included|free|complimentary|gratis|on the house|thrown in)\b"
     r"|\b(free|complimentary|including( the| a)?) breakfast\b"
 )
-AMOUNT_BEFORE = frozenset(("is", "it's", "that's", "be", "to", "makes", "for", "at", "only", "just"))
-BREAKFAST_NOUNS = frozenset(("room", "hall", "area", "table", "tables", "time", "menu", "lounge", "terrace"))
 PARTING = frozenset((",", ";", ":", "and", "but", "while", "-", "–", "—"))
 
 
-def is_left(sentence: Sentence, m: Mention) -> bool:
-    """Whether a value is the old one of a change: "moved from Monday to Thursday", "swapped Monday for Thursday"."""
-    words = sentence.words
-    end = m.end + (m.end < len(words) and words[m.end] in PERSON_UNITS)
-    following = words[end] if end < len(words) else ""
-    if m.kind == "people" and words[m.start - 1 : m.start] == ("from",) and following in ("to", "down", "up"):
-        return True  # "down from seven to six guests"
-    later = [x for x in sentence.mentions if x.kind in (m.kind, "loose") and m.end < x.start <= m.end + 6]
-    passive = words[m.end : later[0].start] if later else ()
-    if passive and passive[-1] in ("to", "into") and any(w in MOVES for w in passive):
-        return True  # "Thursday has been changed to Tuesday"
-    if not any(w in MOVES for w in words[: m.start]):
-        return False
-    lead = words[max(0, m.start - 2) : m.start]
-    if "from" in lead and following in ("to", "until", "down", "up", "into", "onto"):
-        return True
-    later = [x for x in later if x.start <= m.end + 3]
-    if following in ("to", "into") and later:  # "I've changed Thursday to Tuesday"
-        return True
-    if any(w in ("replaced", "replace") for w in words[: m.start]) and following in ("with", "by") and later:
-        return True
-    swaps = any(w in ("swap", "swapped", "exchanged", "traded") for w in lead)
-    return swaps and following in ("for", "with")
+@lru_cache(maxsize=16384)
+def speaks_of(clause: str, topic: str) -> bool:
+    return TOPIC_WORDS[topic].search(clause) is not None
 
 
-def drop_contrast(sentence: Sentence, start: int, end: int, inside: list[tuple[str, Value, Mention]]) -> str:
-    """The clause without the "not" of "Tuesday, not Thursday", which denies the second value alone; "" if none."""
-    words = list(sentence.words[start:end])
-    found = False
-    for (slot, _, first), (other, _, second) in pairwise(inside):
-        lead = words[max(first.end, second.start - 3) - start : second.start - start]
-        if slot == other and "not" in lead and "but" not in words:
-            words[second.start - start - len(lead) + lead.index("not")] = ""
-            found = True
-    said = [m for slot, _, m in inside if slot != "name"]
-    for m in (m for m in sentence.mentions if start <= m.start < end):
-        k = m.start - 1
-        while k > m.start - 3 and sentence.words[k] in LINKS:
-            k -= 1
-        contrasts = k > start and sentence.words[k] == "not" and sentence.words[k - 1] in (",", "-")
-        if contrasts and any(other.end < k for other in said):  # "four at eight, not at nine"
-            words[k - start] = ""
-            found = True
-    return " ".join(w for w in words if w) if found else ""
-
-
-def is_joined(sentence: Sentence, m: Mention, inside: list[tuple[str, Value, Mention]]) -> bool:
-    """Whether a day is denied beside a time, and not as the time's: "neither Thursday nor eight o'clock"."""
-    for slot, _, other in inside:
-        left, right = (m, other) if m.start < other.start else (other, m)
-        between = sentence.words[max(left.end, right.start - 2) : right.start]
-        if slot == "time" and any(w in ("nor", "or", "and") for w in between):
-            return True
-    return False
-
-
-def is_amount(sentence: Sentence, m: Mention) -> bool:
-    """Whether a number without a unit can only be an amount of money: no hour, party or stay is that large."""
-    is_large = m.kind in ("bare", "loose") and isinstance(m.value, int) and m.value > 60
-    is_said = not m.start or sentence.words[m.start - 1] in AMOUNT_BEFORE
-    return is_large and is_said and not "".join(sentence.words[m.end : m.end + 1]).isalpha()
-
-
-def is_priced_breakfast(words: Sequence[str], i: int) -> bool:
-    """Whether the "breakfast" at token i may have a price of its own: no "breakfast room", no "with breakfast"."""
-    prev, following = words[i - 1] if i else "", words[i + 1] if i + 1 < len(words) else ""
-    return following not in BREAKFAST_NOUNS and following != "included" and prev not in ("with", "including", "plus")
-
-
-def is_echo(sentence: Sentence) -> bool:
-    """Whether a question only repeats a value: "Wednesday?", "A table for six?"."""
-    if not sentence.is_question or not sentence.mentions or len(sentence.words) > 8:
-        return False
-    rest = [w for i, w in enumerate(sentence.words) if not any(m.start <= i < m.end for m in sentence.mentions)]
-    return all(w in ECHO_WORDS or not w.isalpha() for w in rest)
-
-
-def denies_echo(sentence: Sentence) -> bool:
-    """Whether the sentence after an echo turns it down and says no other value."""
-    if sentence.is_question or not sentence.clauses:
-        return False
-    if any(m.kind in ("day", "time", "people", "nights", "name", "cap") for m in sentence.mentions):
-        return False
-    clauses = [find_clause_cues(" ".join(sentence.words[start:end])) for start, end in sentence.clauses]
-    return clauses[0].negated or clauses[0].sorry
+@lru_cache(maxsize=16384)
+def names_other(clause: str, topic: str) -> bool:
+    """Whether something else is allowed alone: "cash only"."""
+    return topic in ONLY_OTHER and ONLY_OTHER[topic].search(clause) is not None
 
 
 def read(text: str, context: Context) -> Understanding:
@@ -304,46 +183,43 @@ class Reader:
         self.inventions = 0
         self.carry = ""
         self.confirmed = self.readback = self.declined = self.closing = self.greeting = self.helps = False
-        sentences = scan(text)
-        self.has_time = any(m.kind == "time" for sentence in sentences for m in sentence.mentions)
-        for number, sentence in enumerate(sentences):
-            following = sentences[number + 1] if number + 1 < len(sentences) else None
-            if following is not None and is_echo(sentence) and denies_echo(following):
-                for slot, value, _ in self.resolve(sentence):
+        parts = look(text)
+        self.has_time = any(part.has_time for part in parts)
+        for number, part in enumerate(parts):
+            if part.is_echo and number + 1 < len(parts) and parts[number + 1].denies_echo:
+                for slot, value, _ in self.resolve(part.sentence):
                     self.denied[slot, value] = None  # "Wednesday? No, nobody is in that day."
                 self.declined = self.refuses = True
-                continue
-            self.take_sentence(sentence, number == 0)
+            else:
+                self.take_sentence(part, number == 0)
 
-    def take_sentence(self, sentence: Sentence, is_first: bool) -> None:
-        whole = " ".join(sentence.words)
-        cues = find_sentence_cues(whole)
+    def take_sentence(self, part: Seen, is_first: bool) -> None:
+        sentence, cues = part.sentence, part.cues
         values = self.resolve(sentence)
         question = sentence.is_question
         before = len(self.asked)
         told_about = {slot for slot, _, _ in values}
         if question or cues.requests:
-            self.take_questions(whole, question, cues.asking, told_about)
+            self.take_questions(part, told_about)
         asks = len(self.asked) > before
         self.closing = self.closing or cues.closing
         self.greeting = self.greeting or cues.greeting
         self.helps = self.helps or cues.helps
-        self.foreign = self.foreign or bool(FOREIGN[self.kind].search(whole))
+        self.foreign = self.foreign or is_foreign(part.whole, self.kind)
         if cues.rules and not question:
             topics = [topic for topic, _ in self.context.meaning.rules]
             self.inventions += not any(t in topics or t == self.context.pending for t in cues.rules)
         self.carry = ""
         answered = len(self.answers)
         sorry = False
-        for start, end in sentence.clauses:
-            inside = [(slot, value, m) for slot, value, m in values if start <= m.start < end]
-            sorry = self.take_clause(sentence, start, end, inside, asks) or sorry
+        for clause in part.clauses:
+            inside = [v for v in values if clause.start <= v[2].start < clause.end] if values else values
+            sorry = self.take_clause(part, clause, inside, asks) or sorry
         if sorry and len(self.answers) == answered:
             self.regrets = True  # of something other than a rule
         if question:
-            for slot in self.slots:
-                choice = {v for s, v, _ in values if s == slot and (s, v) not in self.denied}
-                if len(choice) > 1:
+            for slot in (s for s in self.slots if s in told_about):
+                if len({v for s, v, _ in values if s == slot and (s, v) not in self.denied}) > 1:
                     self.asked[slot] = None  # "single or double?"
         if question and not asks:
             self.readback = self.readback or bool(told_about) or (cues.right and bool(self.neutral or self.offered))
@@ -472,32 +348,30 @@ class Reader:
             self.strangers.append(word)
         return None
 
-    def take_questions(self, whole: str, question: bool, asking_word: bool, told_about: Collection[str]) -> None:
+    def take_questions(self, part: Seen, told_about: Collection[str]) -> None:
         """Which slots a question or a request asks for, in the order of its words."""
         found = []
-        if question and (STRANGE.search(whole) or ECHO_WHERE.search(whole)):
+        whole, question, asking_word = part.whole, part.sentence.is_question, part.cues.asking
+        asks = find_asks(whole, self.kind, question)
+        if asks is None:
             return
-        for slot in self.slots:
-            hit = ASKS[slot].search(whole)
-            if not hit:
-                continue
+        for slot, at, said in asks.hits:
             if (
                 slot in told_about
-                and not hit[0].endswith("or more")
+                and not said.endswith("or more")
                 and (not asking_word or slot in ("name", "class", "service", "time", "day"))
                 and not any(ASKED_WORDS.get(other[3], other[3]) == slot for other in ANOTHER.finditer(whole))
             ):
                 continue
             if slot == "time" and not asking_word and ANY_TIME.search(whole):
                 continue
-            found.append((hit.start(), slot))
-        leaving = ASKS["nights"].search(whole) if "nights" in self.slots else None
-        if WHEN.search(whole) and not (leaving and "when" in leaving.group()):
+            found.append((at, slot))
+        if asks.when >= 0:
             pair = [s for s in ("day", "time") if s in self.context.wants and s not in told_about]
             missing = [s for s in pair if s not in self.context.told]
             for slot in (missing or pair[:1]) or [s for s in ("day",) if s in self.slots and s not in told_about]:
                 if all(slot != s for _, s in found):
-                    found.append((whole.index("when"), slot))
+                    found.append((asks.when, slot))
         if not found and (asking_word or not question) and not HOW_ABOUT.search(whole):
             for slot, pattern in WEAK_ASKS.items():
                 if slot in self.slots and slot not in told_about and pattern.search(whole):
@@ -507,28 +381,26 @@ class Reader:
         for _, slot in sorted(found):
             self.asked[slot] = None
 
-    def take_clause(
-        self, sentence: Sentence, start: int, end: int, inside: list[tuple[str, Value, Mention]], asks: bool
-    ) -> bool:
+    def take_clause(self, part: Seen, clause: Clause, inside: list[tuple[str, Value, Mention]], asks: bool) -> bool:
         """Weighs one clause; tells whether it is sorry for something."""
-        clause = " ".join(sentence.words[start:end])
-        question = sentence.is_question and end == len(sentence.words)
-        cues = find_clause_cues(clause)
+        sentence, cues, text = part.sentence, clause.cues, clause.text
+        question = sentence.is_question and clause.is_last
         if cues.negated and inside:
-            cues = find_clause_cues(drop_contrast(sentence, start, end, inside) or clause)
+            cues = find_clause_cues(drop_contrast(sentence, clause.start, clause.end, inside) or text)
         negated = cues.negated or self.carry == "not"
         limited = cues.limited and not (question and asks)
         books = cues.books or self.carry == "booked"
-        names_hour = THAT_HOUR.search(clause) is not None or any(slot == "time" for slot, _, _ in inside)
-        denies_hour = cues.negated and names_hour and not (books or question)
+        denies_hour = cues.negated and not (books or question)
+        denies_hour = denies_hour and (clause.that_hour or any(slot == "time" for slot, _, _ in inside))
         confirms = books and not negated and not cues.unsure
         # "Your booking is confirmed: a table ..." hands its sense on to what follows the colon
-        leads = end < len(sentence.words) and sentence.words[end] == ":" and not inside
+        leads = clause.leads and not inside
         self.carry = ("not" if negated else "booked" if confirms else "") if leads else ""
-        about = self.take_rules(clause, limited)
-        self.take_prices(sentence, start, end, inside)
-        if not (about or question or cues.negated) and all(m.kind != "price" for m in sentence.mentions):
-            self.take_gifts(clause)
+        about = self.take_rules(text, limited)
+        if part.has_price or self.context.pending == "price":
+            self.take_prices(sentence, clause, inside)
+        if not (part.has_price or about or question or cues.negated):
+            self.take_gifts(text)
         denies = (negated or cues.hedged) and not question
         if (
             cues.sorry
@@ -543,21 +415,20 @@ class Reader:
         offers = cues.offers and not confirms
         only_these = False
         for slot, value, m in inside:
-            lead = " ".join(sentence.words[max(0, m.start - 3) : m.start])
-            after = sentence.words[m.end : m.end + 3]
-            only_these = only_these or (negated and not question and NONE_BUT_THIS.search(lead) is not None)
+            marks = part.marks.get(m.start, PLAIN)
+            only_these = only_these or (negated and not question and marks.none_but_this)
             if only_these:
                 self.offered[slot, value] = None  # "no day other than Thursday"
                 continue
-            if NOT_THIS.search(lead) and not (question and ASKS_THIS.search(lead)):
+            if marks.not_this and not (question and marks.asks_this):
                 self.denied[slot, value] = None
                 continue
-            if is_left(sentence, m):
+            if marks.left:
                 self.denied[slot, value] = None  # "moved from Monday to Thursday", "swapped Monday for Thursday"
                 continue
-            if slot in ("day", "time") and BUT_THIS.search(lead):
+            if slot in ("day", "time") and marks.but_this:
                 continue
-            if slot == "people" and question and "or more" in clause:
+            if slot == "people" and question and "or more" in text:
                 continue  # "Just the two of you, or more?"
             if about and negated and not (slot == "class" and about == "first"):
                 continue  # "dogs are not allowed on Friday" denies no day
@@ -575,7 +446,7 @@ class Reader:
                 (limited and not confirms)
                 or (offers and not (asks and question and slot not in self.asked))
                 or cues.hedged
-                or "instead" in after
+                or marks.instead
             ):
                 self.offered[slot, value] = None
             else:
@@ -591,8 +462,8 @@ class Reader:
                 continue
             if topic == "children" and not (is_asked or "child" in clause or BRINGS.search(clause)):
                 continue
-            only_other = ONLY_OTHER[topic].search(clause) if topic in ONLY_OTHER else None
-            if topic == "breakfast" or not (TOPIC_WORDS[topic].search(clause) or (is_asked and only_other)):
+            only_other = names_other(clause, topic)
+            if topic == "breakfast" or not (speaks_of(clause, topic) or (is_asked and only_other)):
                 continue
             # a taken table is gone, a taken card is welcome
             plain = clause.replace("taken", "accepted")
@@ -607,10 +478,11 @@ class Reader:
             return topic
         return None
 
-    def take_prices(self, sentence: Sentence, start: int, end: int, inside: list[tuple[str, Value, Mention]]) -> None:
-        prices = [m for m in sentence.mentions if m.kind == "price" and start <= m.start < end]
+    def take_prices(self, sentence: Sentence, clause: Clause, inside: list[tuple[str, Value, Mention]]) -> None:
+        mentions = [m for m in sentence.mentions if clause.start <= m.start < clause.end]
+        prices = [m for m in mentions if m.kind == "price"]
         if not prices and self.context.pending == "price":
-            prices = [m for m in sentence.mentions if start <= m.start < end and is_amount(sentence, m)]
+            prices = [m for m in mentions if is_amount(sentence, m)]
         things = [str(value) for slot, value, _ in inside if slot in ("room", "service", "destination")]
         of_things = []
         for m in prices:
@@ -639,6 +511,8 @@ class Reader:
     def take_gifts(self, clause: str) -> None:
         """Notes that breakfast costs nothing, or the thing whose price is asked."""
         pending = self.context.pending
+        if pending not in ("price", "breakfast") and "breakfast" not in clause:
+            return
         is_costless = COSTS_NOTHING.search(clause) is not None
         if FREE_BREAKFAST.search(clause) or (is_costless and (pending == "breakfast" or "breakfast" in clause)):
             if any(topic == "breakfast" for topic, _ in self.context.meaning.rules):

@@ -1,15 +1,15 @@
 """From text to mentions: days, times, counts, prices, rooms, names, in any usual spelling.
 
-`scan` knows nothing of a particular booking; it cuts a text into sentences and clauses and says
-which values stand where. `read.py` makes an `Understanding` of it. All passes are linear.
+Nothing here knows a particular booking: `cut` cuts a text into sentences, `scan_sentence` one of them into
+clauses, and says which values stand where. `read.py` makes an `Understanding` of it. All passes are linear.
 """
 
 # ruff: noqa: SIM905 (word lists read better as text)
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -79,6 +79,10 @@ SERVICE_WORDS = {
 }
 TITLES = {"mr", "mrs", "ms", "miss", "sir", "madam"}
 NAME_CUES = {"under", "name", "called", "named"} | TITLES
+NAME_LEADS = {"under"} | TITLES  # a name may follow in small letters
+STARTS = {*DAY_WORDS, *NUMBERS, *ROOM_WORDS, *SERVICE_WORDS} | set(  # words with which a value can start
+    "a noon midday lunchtime midnight half quarter first second standard 1st 2nd both overnight".split()
+)
 FAMILY_NAMES = frozenset(NAMES)
 TOWN_NAMES = frozenset(TOWNS)
 STOP_ABBREVIATIONS = {"mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun", "mr", "mrs", "ms", "dr"}
@@ -108,11 +112,10 @@ class Sentence:
     clauses: tuple[tuple[int, int], ...]  # token ranges
 
 
-@lru_cache(maxsize=8192)
-def scan(text: str) -> tuple[Sentence, ...]:
-    """The sentences of a text with the values they mention."""
+def cut(text: str) -> list[list[str]]:
+    """The sentences of a text, each as its tokens."""
     text = DOTTED.sub(lambda m: f"{m[1]}m" if m[1] else m[2], text[:MAX_CHARS]).replace("’", "'")
-    return tuple(scan_sentence(raw) for raw in split_sentences(TOKEN.findall(text)))
+    return split_sentences(TOKEN.findall(text))
 
 
 def split_sentences(tokens: list[str]) -> list[list[str]]:
@@ -173,12 +176,13 @@ def read_half_day(words: list[str], i: int) -> tuple[str, int]:
     return "", j
 
 
-def scan_sentence(raw: list[str]) -> Sentence:
+def scan_sentence(raw: Sequence[str]) -> Sentence:
+    """One sentence with its clauses and the values it mentions."""
     words = [t.lower() for t in raw]
     mentions: list[Mention] = []
     i, n = 0, len(words)
     while i < n:
-        mention = mention_at(words, raw, i, mentions)
+        mention = mention_at(words, raw, i, mentions) if may_start(words, raw, i) else None
         if mention is None:
             i += 1
         else:
@@ -190,7 +194,15 @@ def scan_sentence(raw: list[str]) -> Sentence:
     return Sentence(tuple(words), tuple(raw), is_question, tuple(mentions), split_clauses(words, mentions))
 
 
-def mention_at(words: list[str], raw: list[str], i: int, before: list[Mention]) -> Mention | None:
+def may_start(words: list[str], raw: Sequence[str], i: int) -> bool:
+    """Whether a value can start at token i: most words cannot, and are passed over quickly."""
+    w = words[i]
+    if w in STARTS or raw[i][0].isupper() or w[0].isdigit() or w.endswith("'s"):
+        return True
+    return i > 0 and words[i - 1] in NAME_LEADS
+
+
+def mention_at(words: list[str], raw: Sequence[str], i: int, before: list[Mention]) -> Mention | None:
     """The value that starts at token i, if one does."""
     w = words[i]
     day = DAY_WORDS.get(w)
@@ -224,7 +236,7 @@ def mention_at(words: list[str], raw: list[str], i: int, before: list[Mention]) 
         cap = raw[i].removesuffix("'s")
         if cap not in PLAIN_CAPITALS and cap.lower() not in DAY_WORDS:
             return Mention("cap", cap, i, i + 1)
-    elif w.isalpha() and i and words[i - 1] in ("under", *TITLES) and w.capitalize() in FAMILY_NAMES:
+    elif w.isalpha() and i and words[i - 1] in NAME_LEADS and w.capitalize() in FAMILY_NAMES:
         return Mention("cap", w.capitalize(), i, i + 1)
     return None
 

@@ -31,6 +31,7 @@ FUNCTION = (
 )
 VERBISH = frozenset("is are was be been am have has had do does did can could will would shall may must should".split())
 CAPITAL_OK = frozenset("I I'm I'll I've I'd OK Mr Mrs Ms Miss Dr Salon Street Wi Sir Madam Fi".split())
+LETTERS = re.compile(r"\w+")
 LOWER_WORDS = FUNCTION - {"i", "i'm", "i've", "i'll", "i'd"}
 NO_END = DETERMINERS | frozenset("and or but under from of".split())
 
@@ -194,10 +195,12 @@ def is_copied(key: str, folded: str) -> bool:
             i += 6
         else:
             i += 1
+            if hits + n - i < 0.92 * n:
+                return False
     return hits >= 0.92 * n
 
 
 @lru_cache(maxsize=4096)
 def fold(message: str) -> str:
     """Its words in small letters, joined by blanks."""
-    return " ".join(w.lower() for w in re.findall(r"\w+", message[:MAX_CHARS]))
+    return " ".join(LETTERS.findall(message[:MAX_CHARS])).lower()

@@ -7,7 +7,6 @@ What the user does is determined; only the wording is drawn (in `user.py`).
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass, field
 
 from textgym.tasks.dialogue.meaning import Meaning, Value, find_obstacle, priced_slot
@@ -61,7 +60,10 @@ def begin(m: Meaning) -> Talk:
 
 
 def replay(transcript: Transcript, last: bool = True) -> Talk:
-    """The state after all of the assistant's messages; `last=False`: before the last of them."""
+    """The state after all of the assistant's messages; `last=False`: before the last of them.
+
+    It is remembered: whoever gets it must not change it.
+    """
     if not isinstance(transcript.meta, Meaning):
         raise TypeError(f"transcript.meta must be a Meaning of the dialogue task, got {type(transcript.meta).__name__}")
     m, responses = transcript.meta, transcript.responses if last else transcript.responses[:-1]
@@ -70,14 +72,14 @@ def replay(transcript: Transcript, last: bool = True) -> Talk:
     while talk is None and done:  # mostly found at once, or after the last response is left out
         talk = _recall(m, responses[:done])
         done -= talk is None
-    talk = talk or begin(m)
     if done < len(responses):
+        talk = _copy(talk) if talk else begin(m)
         for response in responses[done:]:
             if talk.over:
                 break
             step(talk, read(response, talk.context))
         _remember(m, responses, talk)
-    return talk
+    return talk or begin(m)
 
 
 # States of conversations that go on: a turn costs one reading, not one of each turn before it. Keyed by the
@@ -88,18 +90,19 @@ _MAX_STATES = 4096
 
 def _recall(m: Meaning, responses: tuple[str, ...]) -> Talk | None:
     found = _STATES.get((id(m), responses))
-    return _copy(found[1]) if found is not None and found[0] is m else None
+    return found[1] if found is not None and found[0] is m else None
 
 
 def _remember(m: Meaning, responses: tuple[str, ...], talk: Talk) -> None:
     while len(_STATES) >= _MAX_STATES:
         _STATES.pop(next(iter(_STATES)), None)
-    _STATES[id(m), responses] = (m, _copy(talk))
+    _STATES[id(m), responses] = (m, talk)
 
 
 def _copy(talk: Talk) -> Talk:
     """A state of its own; what is shared with the original is never changed in place."""
-    new = copy(talk)
+    new = object.__new__(Talk)
+    new.__dict__.update(talk.__dict__)
     new.told, new.wants, new.stated, new.acts = dict(talk.told), dict(talk.wants), dict(talk.stated), list(talk.acts)
     return new
 
