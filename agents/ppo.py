@@ -110,17 +110,19 @@ class PPOConfig:
 
     @property
     def total_updates(self) -> int:
+        """`num_updates`, or what the embedded policy needs: a conversation's update takes twice as long."""
         if self.num_updates is not None:
             return self.num_updates
         return 60 if "Dialogue" in self.env else 100
 
     def check(self) -> None:
         """Raises ValueError for a value that cannot work, before anything is loaded."""
-        sizes = ("total_updates", "prompts_per_update", "samples_per_prompt", "epochs", "minibatches")
+        if self.total_updates < 1:
+            raise ValueError(f"num_updates must be None or at least 1, got {self.num_updates}")
+        sizes = ("prompts_per_update", "samples_per_prompt", "epochs", "minibatches")
         for name in (*sizes, "row_tokens", "eval_prompts", "kl_horizon"):
             if getattr(self, name) < 1:
-                name_given = name.replace("total", "num")
-                raise ValueError(f"{name_given} must be at least 1, got {getattr(self, name)}")
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.batch_tokens is not None and self.batch_tokens < 1:
             raise ValueError(f"batch_tokens must be None or at least 1, got {self.batch_tokens}")
         coefficients = ("kl_coef", "value_coef", "entropy_coef", "missing_eot_penalty")

@@ -364,7 +364,6 @@ class SentenceCues(NamedTuple):
     rules: tuple[str, ...]  # topics that could be an invented rule
 
 
-@lru_cache(maxsize=16384)
 def find_sentence_cues(whole: str) -> SentenceCues:
     rules: tuple[str, ...] = ()
     if RULE_WORDS.search(whole):

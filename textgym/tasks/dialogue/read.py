@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from textgym.tasks.dialogue.cues import (
     COSTLESS,
@@ -146,17 +145,6 @@ FREE_BREAKFAST = re.compile(
     r"|\b(free|complimentary|including( the| a)?) breakfast\b"
 )
 PARTING = frozenset((",", ";", ":", "and", "but", "while", "-", "–", "—"))
-
-
-@lru_cache(maxsize=16384)
-def speaks_of(clause: str, topic: str) -> bool:
-    return TOPIC_WORDS[topic].search(clause) is not None
-
-
-@lru_cache(maxsize=16384)
-def names_other(clause: str, topic: str) -> bool:
-    """Whether something else is allowed alone: "cash only"."""
-    return topic in ONLY_OTHER and ONLY_OTHER[topic].search(clause) is not None
 
 
 def read(text: str, context: Context) -> Understanding:
@@ -462,8 +450,8 @@ class Reader:
                 continue
             if topic == "children" and not (is_asked or "child" in clause or BRINGS.search(clause)):
                 continue
-            only_other = names_other(clause, topic)
-            if topic == "breakfast" or not (speaks_of(clause, topic) or (is_asked and only_other)):
+            only_other = topic in ONLY_OTHER and ONLY_OTHER[topic].search(clause) is not None
+            if topic == "breakfast" or not (TOPIC_WORDS[topic].search(clause) or (is_asked and only_other)):
                 continue
             # a taken table is gone, a taken card is welcome
             plain = clause.replace("taken", "accepted")
