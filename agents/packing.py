@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .cpu import round_up
+
 
 @dataclass(frozen=True)
 class Episode:
@@ -65,7 +67,7 @@ def pack(episodes: Sequence[Episode], row_tokens: int = 512) -> Packed:
         else:
             rows.append([i])
             used = len(episode.prompt) + length
-    width = max(len(episodes[r[0]].prompt) + sum(len(episodes[i].continuation) for i in r) for r in rows)
+    width = round_up(max(len(episodes[r[0]].prompt) + sum(len(episodes[i].continuation) for i in r) for r in rows))
     tokens = np.zeros((len(rows), width), dtype=np.int64)
     positions = np.zeros((len(rows), width), dtype=np.int64)
     branch = np.full((len(rows), width), -1, dtype=np.int64)  # 0 prompt, 1.. continuations, -1 padding

@@ -37,6 +37,7 @@ from textgym.seeding import derive_seeds
 from textgym.types import SPLITS
 
 from . import runs
+from .cpu import prepare_cpu
 from .estimators import (
     AdaptiveKL,
     explained_variance,
@@ -393,6 +394,7 @@ def train(config: PPOConfig) -> Path:
             config; all of it before anything is written.
     """
     config.check()
+    prepare_cpu()
     run = runs.Run(config)
     trainer = Trainer(config)
     if (state := run.last_checkpoint()) is not None:

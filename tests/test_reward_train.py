@@ -13,6 +13,7 @@ from tiny import save_tiny_tokenizer, tiny_policy, tiny_tokenizer
 
 from textgym.feedback.preferences import Preference, split_by_prompt
 from textgym.feedback.raters import SimulatedRaters
+from textgym.rewards import sharing
 from textgym.rewards.calibration import accuracy_interval, expected_calibration_error, fit_scale, preference_loss
 from textgym.rewards.head import Head, constant_direction, load_trunk
 from textgym.rewards.learned import LearnedReward
@@ -134,12 +135,13 @@ def several_texts_a_prompt() -> list[Preference]:
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
-@pytest.mark.parametrize("max_pairs", [1, 5, 64])
-def test_a_row_of_many_texts_scores_as_a_row_a_text_does(family, max_pairs):
+@pytest.mark.parametrize(("max_pairs", "max_row"), [(1, 512), (5, 512), (64, 512), (64, 20)])
+def test_a_row_of_many_texts_scores_as_a_row_a_text_does(family, max_pairs, max_row, monkeypatch):
+    monkeypatch.setattr(sharing, "MAX_ROW", max_row)
     network = make_network(family, "token").eval()
     preferences = several_texts_a_prompt()
     groups = encode_comparisons(tiny_tokenizer(), preferences, None, max_pairs)
-    assert can_share_prompts(network, "token", [g.row for g in groups], 0)
+    assert can_share_prompts(network, "token", [row for g in groups for row in g.rows], 0)
     expected = [
         torch.cat(
             [
@@ -159,16 +161,21 @@ def test_a_row_of_many_texts_scores_as_a_row_a_text_does(family, max_pairs):
                 assert a.std() > 0
 
 
-def test_a_text_is_computed_once_however_often_it_was_compared():
+def test_a_text_is_computed_once_however_often_it_was_compared(monkeypatch):
     preferences = several_texts_a_prompt()
     groups = encode_comparisons(tiny_tokenizer(), preferences, None)
-    assert sorted(len(group.row.conversations) for group in groups) == [2, 4, 4]
+    assert sorted(len(group.conversations) for group in groups) == [2, 4, 4]
     assert sorted(n for group in groups for n in group.pairs) == list(range(len(preferences)))
+    monkeypatch.setattr(sharing, "MAX_ROW", 20)
+    spread = encode_comparisons(tiny_tokenizer(), preferences, None)
+    assert [len(group.conversations) for group in spread] == [len(group.conversations) for group in groups]
+    assert max(len(group.rows) for group in spread) > 1
+    monkeypatch.undo()
     assert max(len(group.pairs) for group in encode_comparisons(tiny_tokenizer(), preferences, None, 5)) == 5
 
 
 def test_networks_that_look_ahead_get_a_row_a_text():
-    rows = [group.row for group in encode_comparisons(tiny_tokenizer(), toy_preferences(4), None)]
+    rows = [row for group in encode_comparisons(tiny_tokenizer(), toy_preferences(4), None) for row in group.rows]
     assert not can_share_prompts(make_network("bert", "token").eval(), "token", rows, 0)
     assert not can_share_prompts(make_network("llama", "sequence").eval(), "sequence", rows, 0)
 
@@ -177,9 +184,7 @@ def test_networks_that_look_ahead_get_a_row_a_text():
 def test_scale_and_shift_move_the_scores_and_nothing_else(family, kind):
     network = make_network(family, kind).eval()
     groups = encode_comparisons(tiny_tokenizer(), toy_preferences(60), None)
-    conversations = [
-        c for group in groups for k in (*group.chosen, *group.rejected) for c in [group.row.conversations[k]]
-    ]
+    conversations = [c for group in groups for k in (*group.chosen, *group.rejected) for c in [group.conversations[k]]]
 
     def scores() -> torch.Tensor:
         with torch.no_grad():

@@ -91,8 +91,10 @@ class Transcript:
     num_prompt_messages: int = -1
 
     def __post_init__(self) -> None:
-        messages = tuple(Message(*m) for m in self.messages)
-        object.__setattr__(self, "messages", messages)
+        messages = self.messages
+        if type(messages) is not tuple or not set(map(type, messages)) <= {Message}:
+            messages = tuple(Message(*m) for m in messages)
+            object.__setattr__(self, "messages", messages)
         if not isinstance(self.references, LazyReferences):
             object.__setattr__(self, "references", tuple(self.references))
         if self.num_prompt_messages < 0:
@@ -106,7 +108,7 @@ class Transcript:
     @property
     def responses(self) -> tuple[str, ...]:
         """What the policy said, turn by turn."""
-        return tuple(m.content for m in self.messages[self.num_prompt_messages :] if m.role == "assistant")
+        return tuple([m.content for m in self.messages[self.num_prompt_messages :] if m.role == "assistant"])
 
     @property
     def response(self) -> str:

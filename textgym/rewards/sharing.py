@@ -20,7 +20,7 @@ from textgym.feedback.preferences import Preference
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.encoding import EncodedConversation, encode_conversations
 from textgym.rewards.network import Kind, outputs, pad, padding_id
-from textgym.types import Transcript
+from textgym.types import Message, Transcript
 
 MAX_ROW = 512  # tokens: attention grows with the square of a row
 
@@ -52,16 +52,25 @@ class Comparisons(NamedTuple):
     The K·(K-1)/2 comparisons of K texts as one element of a batch (Ouyang et al. 2022, 3.5).
     """
 
-    row: SharedRow
-    chosen: tuple[int, ...]  # of each pair, the index of its conversation in the row
+    rows: tuple[SharedRow, ...]
+    chosen: tuple[int, ...]  # of each pair, the index of its conversation among those of the rows
     rejected: tuple[int, ...]
     pairs: tuple[int, ...]  # of each pair, its index among the preferences
+
+    @property
+    def conversations(self) -> list[EncodedConversation]:
+        return [c for row in self.rows for c in row.conversations]
+
+    @property
+    def length(self) -> int:
+        """Tokens of the longest row."""
+        return max(row.length for row in self.rows)
 
 
 def encode_comparisons(
     tokenizer: ChatTokenizer, preferences: Sequence[Preference], max_length: int | None, max_pairs: int = 64
 ) -> list[Comparisons]:
-    """The preferences, those of a prompt together: up to `max_pairs` a group, and `MAX_ROW` tokens a row."""
+    """The preferences, those of a prompt together: up to `max_pairs` a group, in rows of up to `MAX_ROW` tokens."""
     numbers: dict[tuple[Any, ...], int] = {}
     unique: list[Transcript] = []
     pairs: list[tuple[int, int]] = []
@@ -74,39 +83,26 @@ def encode_comparisons(
             found.append(numbers[key])
         pairs.append((found[0], found[1]))
     encoded = encode_conversations(tokenizer, unique, max_length)
-    by_prompt: dict[tuple[int, ...], list[int]] = {}
-    for n, (chosen, _) in enumerate(pairs):
-        by_prompt.setdefault(tuple(_prompt_of(encoded[chosen])), []).append(n)
+    by_prompt: dict[tuple[Message, ...], list[int]] = {}
+    for n, preference in enumerate(preferences):
+        by_prompt.setdefault(preference.prompt, []).append(n)
     groups = []
-    for prompt, members in by_prompt.items():
+    for members in by_prompt.values():
         members.sort(key=lambda n: sorted(pairs[n]))  # pairs that share a text stay together
-        texts: list[int] = []
-        taken: list[int] = []
-        for n in members:
-            new = [t for t in pairs[n] if t not in texts]
-            tokens = sum(len(encoded[t].ids) - len(prompt) for t in [*texts, *new])
-            if taken and (len(taken) == max_pairs or (new and len(prompt) + tokens > MAX_ROW)):
-                groups.append(_comparisons(encoded, pairs, texts, taken))
-                texts, taken, new = [], [], list(pairs[n])
-            texts += new
-            taken.append(n)
-        groups.append(_comparisons(encoded, pairs, texts, taken))
+        for start in range(0, len(members), max_pairs):
+            groups.append(_comparisons(encoded, pairs, members[start : start + max_pairs]))
     return groups
 
 
-def _prompt_of(conversation: EncodedConversation) -> list[int]:
-    return conversation.ids[: conversation.responses[0].start]
-
-
 def _comparisons(
-    encoded: Sequence[EncodedConversation], pairs: Sequence[tuple[int, int]], texts: list[int], taken: list[int]
+    encoded: Sequence[EncodedConversation], pairs: Sequence[tuple[int, int]], members: Sequence[int]
 ) -> Comparisons:
-    conversations = tuple(encoded[t] for t in texts)
-    prompts = [_prompt_of(c) for c in conversations]  # cut differently, two of them may part early
-    limit = min(map(len, prompts))
-    shared = next((i for i in range(limit) if len({p[i] for p in prompts}) > 1), limit)
-    sides = [tuple(texts.index(pairs[n][side]) for n in taken) for side in (0, 1)]
-    return Comparisons(SharedRow(conversations, shared), sides[0], sides[1], tuple(taken))
+    texts = list(dict.fromkeys(t for n in members for t in pairs[n]))
+    groups = group_by_prompt([encoded[t] for t in texts])
+    place = {texts[k]: i for i, k in enumerate(k for group in groups for k in group)}
+    rows = tuple(to_row([encoded[texts[k]] for k in group]) for group in groups)
+    chosen, rejected = (tuple(place[pairs[n][side]] for n in members) for side in (0, 1))
+    return Comparisons(rows, chosen, rejected, tuple(members))
 
 
 def group_by_prompt(conversations: Sequence[EncodedConversation]) -> list[list[int]]:
@@ -156,15 +152,15 @@ def score_comparisons(
     model: Any, kind: Kind, groups: Sequence[Comparisons], padding: int, shares_prompt: bool
 ) -> tuple[Tensor, Tensor]:
     """Float32 scores of the chosen and of the rejected ones, (pairs of all groups,) each, with gradients."""
-    rows = [group.row for group in groups]
-    starts = np.cumsum([0, *(len(row.conversations) for row in rows)])
+    rows = [row for group in groups for row in group.rows]
+    starts = np.cumsum([0, *(len(group.conversations) for group in groups)])
     if shares_prompt:
         values, batch = token_values(model, rows, padding)
         most = max(len(row.conversations) for row in rows)
         table = values.new_zeros(len(rows), most + 2).scatter_add(1, batch.owner + 2, values)[:, 2:]
         scores = torch.cat([table[i, : len(row.conversations)] for i, row in enumerate(rows)])
     else:
-        conversations = [c for row in rows for c in row.conversations]
+        conversations = [c for group in groups for c in group.conversations]
         padding = padding_id(model, kind, conversations, padding)
         batch_of_all = pad(conversations, padding, model.get_input_embeddings().weight.device)
         scores = outputs(model, kind, batch_of_all)[0].squeeze(-1)
@@ -174,8 +170,8 @@ def score_comparisons(
 
 
 def to_batch(rows: Sequence[SharedRow], padding: int) -> RowBatch:
-    """Rows as tensors, padded to the longest."""
-    size = (len(rows), max(row.length for row in rows))
+    """Rows as tensors, padded to the longest, and to a multiple of 8: kernels are compiled for fewer shapes."""
+    size = (len(rows), -(-max(row.length for row in rows) // 8) * 8)
     tokens = torch.full(size, padding, dtype=torch.int64)
     position_ids = torch.zeros(size, dtype=torch.int64)
     owner = torch.full(size, -2, dtype=torch.int64)

@@ -120,14 +120,14 @@ def train_reward_model(
     scale = fit_scale(chosen - rejected, _weights(validation))
     head = Head(network, config.kind)
     head.multiply(scale)
-    head.shift_mean_to_zero([c for group in parts[1] for c in group.row.conversations], chat.pad)
+    head.shift_mean_to_zero([c for group in parts[1] for c in group.conversations], chat.pad)
 
     chosen, rejected = run.score(parts[2])
     metrics = pair_metrics(chosen, rejected, _lengths(test), _prompt_numbers(test))
     ceiling = accuracy_ceiling(test) if ceiling is None else ceiling
     if ceiling is not None:
         metrics["accuracy_ceiling"] = ceiling
-    cut = sum(c.prompt_tokens_cut > 0 for part in parts for group in part for c in group.row.conversations)
+    cut = sum(c.prompt_tokens_cut > 0 for part in parts for group in part for c in group.conversations)
     metrics |= {"steps": float(steps), "seconds": time.perf_counter() - started, "scale": scale, "prompts_cut": cut}
     with new_folder(output) as folder:
         with quietly():
@@ -149,7 +149,7 @@ class _Run:
 
     def choose_layout(self, groups: Sequence[Comparisons]) -> None:
         self.network.eval()
-        rows = [group.row for group in groups[:4]]
+        rows = [row for group in groups[:4] for row in group.rows]
         self.shares_prompt = can_share_prompts(self.network, self.config.kind, rows, self.padding)
 
     def fit(
@@ -202,7 +202,7 @@ class _Run:
         """(n,) float32 scores of the chosen and of the rejected ones, in full precision."""
         self.network.eval()
         both = np.zeros((2, sum(len(group.pairs) for group in groups)), dtype=np.float32)
-        by_length = sorted(groups, key=lambda group: group.row.length)
+        by_length = sorted(groups, key=lambda group: group.length)
         for batch in _fill(by_length, self.config.batch_size):
             scores = score_comparisons(self.network, self.config.kind, batch, self.padding, self.shares_prompt)
             both[:, [n for group in batch for n in group.pairs]] = torch.stack(scores).cpu().numpy()
@@ -217,7 +217,7 @@ class _Run:
             shuffled = [groups[i] for i in self.rng.permutation(len(groups))]
             batches: list[list[Comparisons]] = []
             for chunk in _fill(shuffled, size * batches_sorted):
-                batches += _fill(sorted(chunk, key=lambda group: group.row.length), size)
+                batches += _fill(sorted(chunk, key=lambda group: group.length), size)
             for k in self.rng.permutation(len(batches)):
                 if made == total:
                     return

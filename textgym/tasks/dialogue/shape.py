@@ -180,24 +180,21 @@ def rate_fluency(responses: Sequence[str], prompt: Sequence[str]) -> float:
 
 
 def is_copied(key: str, folded: str) -> bool:
-    """A reply of six words or more stands in one message as it is, or nearly all of it in stretches of six words."""
+    """A reply of six words or more stands in one message as it is, or nearly all its words in stretches of six."""
     words = key.split(" ")
     n = len(words)
     if n < 6:
         return False
     if f" {key} " in folded:
         return True
-    hits = i = 0
-    while i + 6 <= n:
-        stretch = f" {' '.join(words[i : i + 6])} "
-        if stretch in folded:
-            hits += 6
-            i += 6
-        else:
-            i += 1
-            if hits + n - i < 0.92 * n:
-                return False
-    return hits >= 0.92 * n
+    covered = until = 0  # words in some stretch that stands there; the end of the last such stretch
+    for i in range(n - 5):
+        if f" {' '.join(words[i : i + 6])} " in folded:
+            covered += i + 6 - max(until, i)
+            until = i + 6
+        elif max(until, i + 1) - covered > 0.08 * n:
+            return False
+    return covered >= 0.92 * n
 
 
 @lru_cache(maxsize=4096)
