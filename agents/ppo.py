@@ -30,6 +30,7 @@ import numpy as np
 import torch
 
 import textgym  # noqa: F401  (registers the ids)
+from textgym import checks
 from textgym.models.language_model import arithmetic, forbidden_tokens, load_language_model, require_fit
 from textgym.models.places import find_model
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
@@ -71,7 +72,7 @@ class PPOConfig:
     max_new_tokens: int | None = None  # tokens a turn; None: the env's default
 
     seed: int = 0
-    num_updates: int | None = None  # None: 100; of conversations of several turns, which take longer, 60
+    num_updates: int | None = None  # None: 100, or 60 of Dialogue, whose updates take longer
     prompts_per_update: int = 16
     samples_per_prompt: int = 8  # responses a prompt, which is computed once for all of them
     epochs: int = 2  # passes over each batch
@@ -111,13 +112,14 @@ class PPOConfig:
 
     @property
     def total_updates(self) -> int:
-        """`num_updates`, or what the embedded policy needs: a conversation's update takes twice as long."""
+        """`num_updates`, or what the embedded policy needs."""
         if self.num_updates is not None:
             return self.num_updates
         return 60 if "Dialogue" in self.env else 100
 
     def check(self) -> None:
-        """Raises ValueError for a value that cannot work, before anything is loaded."""
+        """Raises TypeError for a value of the wrong kind, ValueError for one that cannot work, early."""
+        runs.check_kinds(self)
         if self.total_updates < 1:
             raise ValueError(f"num_updates must be None or at least 1, got {self.num_updates}")
         sizes = ("prompts_per_update", "samples_per_prompt", "epochs", "minibatches")
@@ -128,20 +130,17 @@ class PPOConfig:
             raise ValueError(f"batch_tokens must be None or at least 1, got {self.batch_tokens}")
         coefficients = ("kl_coef", "value_coef", "entropy_coef", "missing_eot_penalty")
         for name in ("seed", "critic_warmup", "eval_every", "checkpoint_every", *coefficients):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be a number of at least 0, got {getattr(self, name)}")
+            checks.number(name, getattr(self, name), least=0)
         if self.minibatches > self.prompts_per_update:
             raise ValueError(
                 f"minibatches must be at most prompts_per_update={self.prompts_per_update}, got {self.minibatches}"
             )
         for name in ("learning_rate", "temperature", "max_grad_norm", "clip_ratio", "clip_value"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        if self.kl_target is not None and not self.kl_target > 0:
-            raise ValueError(f"kl_target must be None or above 0, got {self.kl_target}")
+            checks.positive(name, getattr(self, name))
+        if self.kl_target is not None:
+            checks.positive("kl_target", self.kl_target)
         for name in ("gamma", "lam"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+            checks.number(name, getattr(self, name), least=0, most=1)
         for name in ("split", "eval_split"):
             if getattr(self, name) not in SPLITS:
                 raise ValueError(f"{name} must be one of {list(SPLITS)}, got {getattr(self, name)!r}")

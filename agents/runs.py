@@ -13,6 +13,7 @@ A new run takes a folder of its own; only with `resume` is one that holds a run 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import math
 import os
@@ -28,6 +29,7 @@ from typing import Any
 
 import torch
 
+from textgym import checks
 from textgym.files import new_folder, write_text
 from textgym.models.language_model import save_language_model
 
@@ -37,6 +39,23 @@ from .report import draw_curve, show_samples, write_samples
 
 SAMPLES = 6  # conversations kept of each evaluation
 GO_ON = "The same command with --resume goes on (make: ARGS=--resume)."
+
+
+def check_kinds(config: Any) -> None:
+    """Raises TypeError for a field of a config dataclass that is not of its declared kind."""
+    for field in dataclasses.fields(config):
+        value, kinds = getattr(config, field.name), str(field.type).split(" | ")
+        if value is None:
+            if "None" not in kinds:
+                raise TypeError(f"{field.name} must be {kinds[0]}, got None")
+        elif kinds[0] == "bool":
+            checks.truth(field.name, value)
+        elif kinds[0] == "int":
+            checks.whole(field.name, value, least=-(2**63), most=2**63)
+        elif kinds[0] == "float":
+            checks.number(field.name, value)
+        elif field.name not in ("reward", "data") and not isinstance(value, str | Path):  # those two may be objects
+            raise TypeError(f"{field.name} must be a text, got {value!r:.80} of {type(value).__name__}")
 
 
 def choose_device(device: str) -> torch.device:

@@ -343,7 +343,7 @@ def test_a_recorded_user_replays(tiny: dict[str, Any], tmp_path: Path) -> None:
         ({"action": "tokens"}, ValueError, r"action.*'token', 'response'"),
         ({"split": "dev"}, ValueError, r"split.*'train', 'validation', 'test'"),
         ({"data_seed": -1}, ValueError, "data_seed"),
-        ({"data_seed": "a"}, ValueError, "data_seed"),
+        ({"data_seed": "a"}, TypeError, "data_seed"),
         ({"render_mode": "rgb"}, ValueError, "render_mode"),
         ({"reward": "roug"}, ValueError, "roug"),
         ({"tokenizer": "/nowhere/at/all"}, ValueError, "tokenizer"),

@@ -284,7 +284,7 @@ def test_respond_refuses_what_is_no_turn() -> None:
     for bad in ([], [40], [40] * (room + 1), [eot, 40], [40, eot, eot], [tokenizer.vocab_size, eot], [-1, eot]):
         with pytest.raises(ValueError, match=r"responses\[1\]|token ids"):
             env.respond({0: [eot], 1: bad})
-    with pytest.raises(ValueError, match="rows from 0 to 1"):
+    with pytest.raises(ValueError, match="key of responses must be an integer from 0 to 1, got 2"):
         env.respond({2: [eot]})
     same(env._observe(), before)  # nothing happened, not even to the row that was right
     env.respond({0: [eot]})

@@ -176,7 +176,7 @@ def doctor() -> None:
     rows += [("assets", _describe_assets(EMBEDDED.parent))]
     extras = {
         "data": ("datasets", "pyarrow", "rouge_score", "sacrebleu"),
-        "train": ("matplotlib", "rich", "tyro", "tensorboard"),
+        "train": ("matplotlib", "rich", "tyro"),
         "sb3": ("stable_baselines3", "sb3_contrib"),
     }
     for extra, modules in extras.items():

@@ -27,8 +27,8 @@ class Draws:
         """A stream of its own for each key of non-negative integers, e.g. (data_seed, split, index)."""
         seed = 1
         for part in key:
-            if part < 0:
-                raise ValueError(f"key must be non-negative integers, got {key}")
+            if not 0 <= part < 2**64:
+                raise ValueError(f"key must be integers from 0 to 2**64 - 1, got {key}")
             seed = (seed << 64) | part
         self.random = random.Random(seed).random
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from textgym import checks
 from textgym.envs import doors
 from textgym.envs.references import release
 from textgym.models.tokenizer import load_tokenizer
@@ -63,7 +64,7 @@ def assemble(world: str, given: Mapping[str, Any], also_known: tuple[str, ...] =
     arguments = replace(WORLDS[world], **{name: release(value) for name, value in given.items()})
     doors.check_arguments(arguments.action, arguments.mask, arguments.render_mode)
     doors.check_choice("split", arguments.split, SPLITS)
-    _check_data_seed(arguments.data_seed)
+    checks.whole("data_seed", arguments.data_seed, most=2**64 - 1)
     _check_device(arguments.device)
     tokenizer = load_tokenizer(arguments.tokenizer)
     if _is_task(arguments.data):
@@ -80,11 +81,6 @@ def assemble(world: str, given: Mapping[str, Any], also_known: tuple[str, ...] =
     passed_on = ("action", "context_length", "max_new_tokens", "max_turns", "mask", "render_mode")
     kept = {name: getattr(arguments, name) for name in passed_on}
     return {"task": task, "reward": reward, "tokenizer": tokenizer, **kept}
-
-
-def _check_data_seed(seed: Any) -> None:
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
-        raise ValueError(f"data_seed must be an integer of at least 0, got {seed!r}")
 
 
 def _check_device(device: Any) -> None:

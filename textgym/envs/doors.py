@@ -7,12 +7,13 @@ same actions with the same words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import Space, spaces
 
+from textgym import checks
 from textgym.envs.spaces import TextSpace
 from textgym.models.tokenizer import ChatTokenizer
 
@@ -31,14 +32,14 @@ def observation_space(action: str, vocab_size: int, context_length: int) -> Spac
 
 
 def check_choice(name: str, given: Any, allowed: Sequence[Any]) -> None:
-    if given not in allowed:
+    if not (given is None or isinstance(given, str)) or given not in allowed:
         raise ValueError(f"{name} must be one of {list(allowed)}, got {given!r}")
 
 
 def check_arguments(action: Any, mask: Any, render_mode: Any) -> None:
     check_choice("action", action, ACTIONS)
     check_choice("render_mode", render_mode, (None, *RENDER_MODES))
-    if mask and action != "token":
+    if checks.truth("mask", mask) and action != "token":
         raise ValueError(f'mask=True needs action="token", a text has no mask, got action={action!r}')
 
 
@@ -51,7 +52,7 @@ def check_token(action: Any, space: Space[Any]) -> int:
 
 def check_tokens(actions: Any, num_rows: int, vocab_size: int, is_read: np.ndarray | None = None) -> np.ndarray:
     """(n,) int64 valid token ids; rows where `is_read` is False may hold anything."""
-    tokens = np.asarray(actions)
+    tokens = _as_array(actions)
     if tokens.shape != (num_rows,) or tokens.dtype.kind not in "iu":
         raise ValueError(
             f"actions must be ({num_rows},) integers, one token id an env, got shape {tokens.shape} of {tokens.dtype}"
@@ -77,16 +78,22 @@ def check_text(action: Any, where: str = "action") -> str:
 
 def check_texts(actions: Any, num_rows: int, rows: Iterable[int]) -> list[str]:
     """The texts of `rows`, out of one a row."""
-    if isinstance(actions, str) or not hasattr(actions, "__len__") or len(actions) != num_rows:
-        got = repr(actions) if isinstance(actions, str) or not hasattr(actions, "__len__") else f"{len(actions)}"
-        raise ValueError(f"actions must be {num_rows} texts, one an env, got {got}")
+    if isinstance(actions, str) or not isinstance(actions, Sequence | np.ndarray) or len(actions) != num_rows:
+        is_list = isinstance(actions, Sequence | np.ndarray) and not isinstance(actions, str)
+        raise ValueError(
+            f"actions must be a list or tuple of {num_rows} texts, one an env, got "
+            + (f"{len(actions)}" if is_list else f"{actions!r:.80} of {type(actions).__name__}")
+        )
     texts = list(actions)
     return [check_text(texts[row], f"action of row {row}") for row in rows]
 
 
 def check_turn(ids: Sequence[int], row: int, room: int, tokenizer: ChatTokenizer) -> list[int]:
     """Token ids of a whole turn as a list: valid, ended by end-of-turn or filling `room` exactly."""
-    turn = check_tokens(ids, len(ids), tokenizer.vocab_size).tolist() if len(ids) else []
+    tokens = _as_array(ids)
+    if tokens.ndim != 1 or (len(tokens) and tokens.dtype.kind not in "iu"):
+        raise ValueError(f"responses[{row}] must be a list of token ids, got {ids!r:.80} of {type(ids).__name__}")
+    turn = check_tokens(tokens, len(tokens), tokenizer.vocab_size).tolist() if len(tokens) else []
     end_of_turn = tokenizer.end_of_turn
     if not turn or end_of_turn in turn[:-1] or len(turn) > room or (turn[-1] != end_of_turn and len(turn) < room):
         raise ValueError(
@@ -103,23 +110,26 @@ def check_index(index: Any, num_examples: int) -> int:
     return int(index)
 
 
-def check_options(options: dict[str, Any] | None, known: Sequence[str]) -> dict[str, Any]:
-    unknown = sorted(set(options or {}) - set(known))
+def check_options(options: Any, known: Sequence[str]) -> Mapping[str, Any]:
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping):
+        raise TypeError(f"options must be a dict with keys of {list(known)}, got {options!r:.80}")
+    unknown = [key for key in options if key not in known]
     if unknown:
         raise ValueError(f"options takes the keys {list(known)}, got {unknown}")
-    return options or {}
+    return options
 
 
 def check_indices(index: Any, rows: Sequence[int], num_rows: int, num_examples: int) -> list[int | None]:
     """The example of each of `rows`, None where it is to be drawn."""
     if index is None:
         return [None] * len(rows)
-    if np.ndim(index) == 0:
+    shape = _as_array(index).shape
+    if shape == ():
         return [check_index(index, num_examples)] * len(rows)
-    if np.shape(index) != (num_rows,):
-        raise ValueError(
-            f'options["index"] must be an integer or {num_rows} of them, one an env, got shape {np.shape(index)}'
-        )
+    if shape != (num_rows,):
+        raise ValueError(f'options["index"] must be an integer or {num_rows} of them, one an env, got {index!r:.80}')
     return [check_index(index[row], num_examples) for row in rows]
 
 
@@ -136,11 +146,19 @@ def check_seeds(seed: Any, num_rows: int) -> list[int | None]:
     """One seed a row: seed + i as Gymnasium does it, or those of a list."""
     if seed is None:
         return [None] * num_rows
-    if isinstance(seed, int | np.integer):
-        return [int(seed) + row for row in range(num_rows)]
+    if isinstance(seed, str) or not isinstance(seed, Sequence | np.ndarray):
+        return [checks.whole("seed", seed) + row for row in range(num_rows)]
     if len(seed) != num_rows:
         raise ValueError(f"seed must be an integer or {num_rows} of them, one an env, got {len(seed)}")
-    return [None if s is None else int(s) for s in seed]
+    return [None if s is None else checks.whole(f"seed[{row}]", s) for row, s in enumerate(seed)]
+
+
+def _as_array(values: Any) -> np.ndarray:
+    """What numpy makes of it; of a ragged list, an array of objects."""
+    try:
+        return np.asarray(values)
+    except (ValueError, OverflowError):
+        return np.empty(len(values), dtype=object)
 
 
 def _last(space: Any) -> int:

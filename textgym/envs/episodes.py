@@ -17,11 +17,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from textgym import checks
 from textgym.envs.prompts import fit_prompt
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.base import as_scores
 from textgym.tasks.base import Task
 from textgym.types import Ending, Example, Goodbye, Message, RewardModel, SpanRewards, Transcript
+
+MAX_SIZE = 2**24  # tokens, turns or rows: more is a slip of the keyboard, not a plan
 
 
 class TurnEnd(NamedTuple):
@@ -69,8 +72,7 @@ class EpisodeBatch:
     ) -> None:
         sizes = {"context_length": context_length, "max_new_tokens": max_new_tokens, "max_turns": max_turns}
         for name, size in {**sizes, "num_envs": num_rows}.items():
-            if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, got {size!r}")
+            checks.whole(name, size, least=1, most=MAX_SIZE)
         if context_length <= max_new_tokens:
             raise ValueError(
                 "context_length must be greater than max_new_tokens, so that a prompt fits, "

@@ -39,7 +39,7 @@ class SummarizeEnv(TextEnv):
     ## Action Space
     - `action="token"` (default): `Discrete(V)`, the next token of the summary, V the tokenizer's vocabulary. The
       end-of-turn token ends the summary. Other control tokens are allowed and decode to nothing;
-      `action_masks()` masks them.
+      `env.unwrapped.action_masks()` masks them, and `mask=True` puts the mask into the infos.
     - `action="response"`: a `TextSpace`, any Unicode text, the empty one too. End-of-turn is implied. A text of
       `max_new_tokens` tokens or more is cut to that many, as the token door would cut it.
 

@@ -59,10 +59,10 @@ class TextEnv(SpecHolder, gym.Env[Any, Any]):  # type: ignore[misc]  # spec is a
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Starts a conversation; `options={"index": i}` picks the example."""
-        super().reset(seed=seed)
         index = doors.check_options(options, ("index",)).get("index")
         if index is not None:
             index = doors.check_index(index, len(self.task))
+        super().reset(seed=seed)
         self._episodes.generators[0] = self.np_random
         self._episodes.begin([0], [index])
         self._num_printed = 0

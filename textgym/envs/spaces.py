@@ -26,6 +26,7 @@ from gymnasium.vector.utils import (
     read_from_shared_memory,
     write_to_shared_memory,
 )
+from gymnasium.wrappers.utils import create_zero_array
 
 # Code points that `sample` draws from, one range a run of characters. No surrogates.
 _RANGES = (
@@ -113,6 +114,13 @@ def _concatenate_texts(space: TextSpace, items: Iterable[str], out: Any) -> tupl
 @create_empty_array.register(TextSpace)
 def _create_empty_texts(space: TextSpace, n: int | None = 1, fn: Callable[..., Any] = np.zeros) -> Any:
     return "" if n is None else ("",) * n
+
+
+def _create_zero_text(space: TextSpace) -> str:
+    return ""
+
+
+create_zero_array.register(TextSpace, _create_zero_text)
 
 
 @is_space_dtype_shape_equiv.register(TextSpace)

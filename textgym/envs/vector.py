@@ -18,6 +18,7 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from textgym import checks
 from textgym.envs import doors
 from textgym.envs.episodes import EpisodeBatch, TurnEnd
 from textgym.envs.references import SpecHolder
@@ -63,8 +64,8 @@ class TextVectorEnv(SpecHolder, VectorEnv[Any, Any, np.ndarray]):  # type: ignor
         doors.check_arguments(action, mask, render_mode)
         mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
         doors.check_choice("autoreset_mode", mode, [m.value for m in AutoresetMode])
-        if max_episode_steps is not None and (not isinstance(max_episode_steps, int) or max_episode_steps < 1):
-            raise ValueError(f"max_episode_steps must be None or at least 1, got {max_episode_steps!r}")
+        if max_episode_steps is not None:
+            max_episode_steps = checks.whole("max_episode_steps", max_episode_steps, least=1)
         self.task, self.reward, self.tokenizer = task, reward, tokenizer
         self.action, self.render_mode = action, render_mode
         self.autoreset_mode, self.max_episode_steps = mode, max_episode_steps
@@ -95,11 +96,11 @@ class TextVectorEnv(SpecHolder, VectorEnv[Any, Any, np.ndarray]):  # type: ignor
             options: "index" (an int for all rows, or an array, one a row) picks examples;
                 "reset_mask" ((n,) bool) leaves the other rows as they are.
         """
-        options = doors.check_options(options, ("index", "reset_mask"))
+        given = doors.check_options(options, ("index", "reset_mask"))
         rows = self._all
-        if "reset_mask" in options:
-            rows = doors.check_reset_mask(options["reset_mask"], self.num_envs).nonzero()[0]
-        indices = doors.check_indices(options.get("index"), rows.tolist(), self.num_envs, len(self.task))
+        if "reset_mask" in given:
+            rows = doors.check_reset_mask(given["reset_mask"], self.num_envs).nonzero()[0]
+        indices = doors.check_indices(given.get("index"), rows.tolist(), self.num_envs, len(self.task))
         seeds = doors.check_seeds(seed, self.num_envs)
         for row in rows.tolist():
             self._seed_row(row, seeds[row])
@@ -138,14 +139,15 @@ class TextVectorEnv(SpecHolder, VectorEnv[Any, Any, np.ndarray]):  # type: ignor
             raise gym.error.Error(
                 'respond() works in the autoreset modes "SameStep" and "Disabled", this is "NextStep"'
             )
+        if not isinstance(responses, Mapping):
+            raise TypeError(f"responses must be a dict of row -> token ids, got {responses!r:.80}")
         episodes, turns = self._episodes, {}
         for row, ids in responses.items():
-            if not isinstance(row, int | np.integer) or not 0 <= row < self.num_envs:
-                raise ValueError(f"responses must have rows from 0 to {self.num_envs - 1} as keys, got {row!r}")
+            row = checks.whole("a key of responses", row, most=self.num_envs - 1)
             if not episodes.is_active[row]:
                 raise ResetNeeded(f"row {row} has not begun or is over: reset it before it responds")
             room = int(episodes.turn_limits[row] - episodes.lengths[row])
-            turns[int(row)] = doors.check_turn(ids, int(row), room, self.tokenizer)
+            turns[row] = doors.check_turn(ids, row, room, self.tokenizer)
         rows = np.array(sorted(turns), dtype=np.int64)
         steps = np.ones(len(rows), dtype=np.int64)
         complete = []

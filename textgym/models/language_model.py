@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from textgym.models.places import find_model, in_one_line
+from textgym.models.places import find_model, says_what_failed
 from textgym.models.tokenizer import ChatTokenizer
 
 EMBEDDED_POLICY = Path(__file__).parent.parent / "assets" / "policy"
@@ -38,6 +38,20 @@ def no_bars() -> Iterator[None]:
     finally:
         if has_bars:
             logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """No progress bars and no warnings of transformers, e.g. of a head that is new on purpose; errors stay errors."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        with no_bars():
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def load_language_model(
@@ -62,13 +76,17 @@ def load_language_model(
         from transformers import AutoModelForCausalLM
 
         place = find_model(EMBEDDED_POLICY if str(spec) == "embedded" else spec, "policy")
-        try:
-            with no_bars():
-                model = AutoModelForCausalLM.from_pretrained(place.name, dtype=dtype, **place.options)
-        except (OSError, ValueError, KeyError) as error:
+        what = f"policy={str(spec)!r} could not be loaded as a causal language model"
+        with says_what_failed(what), quietly():
+            auto: Any = AutoModelForCausalLM
+            model, found = auto.from_pretrained(place.name, dtype=dtype, output_loading_info=True, **place.options)
+        if any(a.endswith("Classification") for a in model.config.architectures or []):
+            raise ValueError(f"policy={str(spec)!r} is a reward model ({model.config.architectures[0]}), no policy")
+        if missing := sorted(found["missing_keys"]):
             raise ValueError(
-                f"policy={str(spec)!r} could not be loaded as a causal language model: {in_one_line(error)}"
-            ) from error
+                f"policy={str(spec)!r} lacks the weights {missing[:4]}{' …' if len(missing) > 4 else ''}: "
+                "is it a whole causal language model? With random weights in their place its words would mean nothing"
+            )
     elif hasattr(spec, "get_output_embeddings"):
         model = spec.to(dtype)
     else:

@@ -13,6 +13,7 @@ import os
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +38,8 @@ def find_model(name: str | Path, argument: str) -> Place:
     Raises:
         ValueError: a path where no folder is; a hub name that is not in the cache while the hub cannot be reached.
     """
+    if not str(name).strip():
+        raise ValueError(f"{argument} must be a folder or a hub name, got {str(name)!r}")
     folder = Path(name).expanduser()
     if folder.is_dir():
         return Place(str(folder), {})
@@ -96,6 +99,17 @@ def is_reachable(url: str) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def says_what_failed(what: str) -> Iterator[None]:
+    """Whatever a library raises while it reads a user's files, as a ValueError in one line: "what: reason"."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # a half of a file, another model's weights, no JSON: each library has its own
+        raise ValueError(f"{what}: {in_one_line(error)}") from error
 
 
 def in_one_line(error: Exception) -> str:

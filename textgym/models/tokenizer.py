@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from textgym.models.places import find_model, in_one_line
+from textgym import checks
+from textgym.models.places import find_model, says_what_failed
 from textgym.types import Message
 
 EMBEDDED = Path(__file__).parent.parent / "assets" / "tokenizer"
@@ -194,8 +195,11 @@ class ChatTokenizer:
         given = self.hf.init_kwargs.get(SAVED_END_OF_TURN) if given is None else given
         if given is not None:
             i = self.hf.convert_tokens_to_ids(given)
-            if i is None or i == self.hf.unk_token_id:
-                raise ValueError(f"end_of_turn must be one token of the vocabulary, got {given!r}")
+            if i is None or i not in self._control or (i == self.hf.unk_token_id and given != self.hf.unk_token):
+                raise ValueError(
+                    f"end_of_turn must be a control token, which no text can spell, one of {self._control_text[:20]}, "
+                    f"got {given!r}"
+                )
             return int(i)
         if self._has_own_template:
             tail = _strip_prefix(self._pieces(("user", "assistant"), False), [*self._pieces(("user",), True), 1])
@@ -312,6 +316,9 @@ def load_tokenizer(spec: Any = "embedded") -> ChatTokenizer:
         if unknown or "path" not in spec:
             raise ValueError(f"tokenizer takes the keys {list(_SPEC_KEYS)} ('path' is required), got {sorted(spec)}")
         options = {k: v for k, v in spec.items() if k != "path"}
+        for name, value in options.items():
+            if value is not None:
+                checks.text(f"{name} of a tokenizer", value)
         spec = spec["path"]
     if isinstance(spec, ChatTokenizer) or hasattr(spec, "backend_tokenizer"):
         return ChatTokenizer(getattr(spec, "hf", spec), **options)
@@ -320,10 +327,8 @@ def load_tokenizer(spec: Any = "embedded") -> ChatTokenizer:
     from transformers import AutoTokenizer
 
     place = find_model(EMBEDDED if str(spec) == "embedded" else spec, "tokenizer")
-    try:
+    with says_what_failed(f"tokenizer={str(spec)!r} could not be loaded"):
         hf = AutoTokenizer.from_pretrained(place.name, **place.options)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"tokenizer={str(spec)!r} could not be loaded: {in_one_line(error)}") from error
     return ChatTokenizer(hf, **options)
 
 

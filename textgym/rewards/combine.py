@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from textgym import checks
 from textgym.rewards.base import as_scores, scale_spans
 from textgym.types import RewardModel, Scores, SpanRewards, Transcript
 
@@ -33,11 +34,9 @@ class Ensemble:
     def __init__(self, models: Sequence[RewardModel], combine: Combination = "mean", k: float = 1.0) -> None:
         if len(models) < 2:
             raise ValueError(f"models of an ensemble must be at least 2, got {len(models)}")
-        if combine not in COMBINATIONS:
+        if not isinstance(combine, str) or combine not in COMBINATIONS:
             raise ValueError(f"combine must be one of {list(COMBINATIONS)}, got {combine!r}")
-        if not k >= 0:
-            raise ValueError(f"k must be at least 0, got {k}")
-        self.models, self.combine, self.k = list(models), combine, float(k)
+        self.models, self.combine, self.k = list(models), combine, checks.number("k", k, least=0)
 
     def score(self, transcripts: Sequence[Transcript]) -> Scores:
         """Combined scores of n transcripts."""

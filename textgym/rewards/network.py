@@ -8,16 +8,15 @@ up to the score. Used alike by scoring and by training, so that both see the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from textgym.models.language_model import no_bars
-from textgym.models.places import find_model, in_one_line
+from textgym.models.language_model import quietly
+from textgym.models.places import find_model, says_what_failed
 from textgym.rewards.encoding import EncodedConversation
 
 Kind = Literal["token", "sequence"]
@@ -48,20 +47,6 @@ def kind_of(architectures: Sequence[str], name: str) -> Kind:
     )
 
 
-@contextmanager
-def quietly() -> Iterator[None]:
-    """No progress bars and no warnings of transformers, e.g. of a head that is new on purpose; errors stay errors."""
-    from transformers.utils import logging
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        with no_bars():
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-
-
 def load_network(path: str | Path, dtype: torch.dtype) -> tuple[Any, Kind]:
     """A checkpoint with its trained head, in evaluation mode.
 
@@ -71,15 +56,13 @@ def load_network(path: str | Path, dtype: torch.dtype) -> tuple[Any, Kind]:
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
     place = find_model(path, "reward")
-    try:
+    with says_what_failed(f"reward model {str(path)!r} could not be loaded"):
         architectures = AutoConfig.from_pretrained(place.name, **place.options).architectures or []
-        kind = kind_of(architectures, f"reward model {str(path)!r}")
-        auto = AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
+    kind = kind_of(architectures, f"reward model {str(path)!r}")
+    auto = AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
+    with says_what_failed(f"reward model {str(path)!r} could not be loaded"), quietly():
         # transformers 5 would otherwise take the checkpoint's own dtype
-        with quietly():
-            model, info = auto.from_pretrained(place.name, dtype=dtype, output_loading_info=True, **place.options)
-    except (OSError, KeyError, RuntimeError) as error:
-        raise ValueError(f"reward model {str(path)!r} could not be loaded: {in_one_line(error)}") from error
+        model, info = auto.from_pretrained(place.name, dtype=dtype, output_loading_info=True, **place.options)
     missing = sorted(info["missing_keys"])
     if missing:
         raise ValueError(

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from textgym import checks
 from textgym.rewards.base import as_scores, require_responses
 from textgym.types import Message, Transcript
 
@@ -62,16 +63,19 @@ class RemoteReward:
         wait: float = 0.5,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        parts = urlsplit(url)
+        parts = urlsplit(checks.text("url", url))
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError(f"url must be an address that begins with http:// or https://, got {url!r}")
         ending = parts.path.rstrip("/").rsplit("/", 1)[-1]
         chosen = body or ending
         if chosen not in BODIES:
             raise ValueError(f"url must end in one of {['/' + b for b in BODIES]}, or body say which, got {url!r}")
-        for name, value in (("batch_size", batch_size), ("timeout", timeout), ("attempts", attempts)):
-            if not value > 0:
-                raise ValueError(f"{name} must be positive, got {value}")
+        batch_size, attempts = (
+            checks.whole(n, v, least=1) for n, v in (("batch_size", batch_size), ("attempts", attempts))
+        )
+        timeout, wait = checks.positive("timeout", timeout), checks.number("wait", wait, least=0)
+        if headers is not None and not isinstance(headers, Mapping):
+            raise TypeError(f"headers must be a dict of texts, got {headers!r:.80}")
         self.url, self.body, self.model = url, chosen, model
         self.weights = None if weights is None else np.asarray(weights, dtype=np.float64)
         self.batch_size, self.timeout, self.attempts, self.wait = batch_size, timeout, attempts, wait

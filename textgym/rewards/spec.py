@@ -16,6 +16,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from textgym import checks
 from textgym.models.places import looks_like_path
 from textgym.rewards.combine import Ensemble, WeightedSum
 from textgym.rewards.metrics import METRICS, MetricReward
@@ -66,11 +69,13 @@ class _Loader:
             if self.has_own_data:
                 raise ValueError(f"reward must be given with data of your own; it can be {self.choices()}")
             return self.embedded()
-        if isinstance(spec, bool):
+        if isinstance(spec, bool | np.bool_):
             raise TypeError(f"reward must not be a bool, got {spec}; it can be {self.choices()}")
         if isinstance(spec, str):
+            if not spec.strip():
+                raise ValueError(f"reward must not be empty; it can be {self.choices()}")
             spec = _read_text(spec)
-        if isinstance(spec, int | float):
+        if isinstance(spec, int | float | np.integer | np.floating):
             return self.constant(spec)
         if isinstance(spec, Path):
             return self.learned(path=spec)
@@ -134,11 +139,11 @@ class _Loader:
             "sum": self.sum,
         }
         kind = spec.pop("type", None)
-        if kind not in makers:
+        if not isinstance(kind, str) or kind not in makers:
             raise ValueError(f'reward must be a dict with a "type" of {list(makers)}, got {kind!r}')
         signature = inspect.signature(makers[kind])
         known = list(signature.parameters)
-        unknown = sorted(set(spec) - set(known))
+        unknown = [key for key in spec if key not in known]
         missing = [p.name for p in signature.parameters.values() if p.default is p.empty and p.name not in spec]
         if unknown or missing:
             raise ValueError(
@@ -176,6 +181,8 @@ class _Loader:
             return self.embedded(dtype, batch_tokens)
         if self.has_own_data and EMBEDDED.resolve() in Path(path).resolve().parents:
             return self.embedded()  # which says why not
+        checks.text("tokenizer of a reward", tokenizer) if isinstance(tokenizer, str) else None
+        batch_tokens = checks.whole("batch_tokens of a reward", batch_tokens, least=1)
         from textgym.rewards.learned import LearnedReward
 
         return LearnedReward(path, tokenizer, self.device, dtype, batch_tokens, weights)
@@ -197,17 +204,19 @@ class _Loader:
     def constant(self, value: Any) -> RewardModel:
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
-            raise ValueError(f"a constant reward must be a finite number, got {value!r}")
+            raise ValueError(f"a constant reward must be a finite number, got {value!r:.60}")
         return ConstantReward(number)
 
     def ensemble(self, models: Sequence[Any], combine: Any = "mean", k: float = 1.0) -> RewardModel:
+        _require_list("models of a reward ensemble", models)
         return Ensemble([self.load(model) for model in models], combine, k)
 
     def sum(self, parts: Sequence[Mapping[str, Any]]) -> RewardModel:
         """Parts are {"reward": spec, "weight": number, "name": optional}."""
+        _require_list("parts of a reward sum", parts)
         made: dict[str, tuple[RewardModel, float]] = {}
         for i, part in enumerate(parts):
             if not isinstance(part, Mapping) or "reward" not in part or not set(part) <= {"reward", "weight", "name"}:
@@ -218,8 +227,13 @@ class _Loader:
             label = str(part.get("name", spec if isinstance(spec, str) and spec.isidentifier() else f"part_{i}"))
             if label in made:
                 raise ValueError(f"parts of a reward sum must have different names, got {label!r} twice")
-            made[label] = (self.load(spec), float(part.get("weight", 1.0)))
+            made[label] = (self.load(spec), checks.number(f"weight of part {label!r}", part.get("weight", 1.0)))
         return WeightedSum(made)
+
+
+def _require_list(what: str, value: Any) -> None:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise TypeError(f"{what} must be a list, got {value!r:.80} of {type(value).__name__}")
 
 
 def _read_text(spec: str) -> Any:

@@ -17,6 +17,7 @@ import json
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -24,6 +25,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from textgym import checks
 from textgym.models.places import in_one_line, looks_like_path, why_no_hub
 from textgym.tasks.base import Task
 from textgym.tasks.records import DEFAULT_COLUMNS, RecordTask, read_records
@@ -70,11 +72,12 @@ class DataOptions:
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise TypeError(f"data[{name!r}] must be a string, got {value!r}")
-        if isinstance(self.holdout, bool) or not isinstance(self.holdout, int | float) or not 0 <= self.holdout < 1:
+        object.__setattr__(self, "holdout", checks.number("data['holdout']", self.holdout, least=0))
+        if self.holdout >= 1:
             raise ValueError(f"data['holdout'] must be a number in [0, 1), got {self.holdout!r}")
-        rows = self.max_rows
-        if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
-            raise ValueError(f"data['max_rows'] must be an integer of at least 1, got {rows!r}")
+        if self.max_rows is not None:
+            rows = checks.whole("data['max_rows']", self.max_rows, least=1)
+            object.__setattr__(self, "max_rows", min(rows, sys.maxsize))
 
 
 def load_task(name: str, data: Any = None, split: Split = "train", data_seed: int = 0) -> Task:
@@ -115,6 +118,8 @@ def parse_data(data: Any) -> DataOptions:
     Raises:
         ValueError, TypeError: unknown keys, or nothing that has rows.
     """
+    if isinstance(data, str) and not data.strip():
+        raise ValueError("data must not be empty: give a file, a folder, a hub name, or leave it out")
     if isinstance(data, str) and data.lstrip().startswith("{"):
         try:
             data = json.loads(data)
@@ -131,6 +136,9 @@ def parse_data(data: Any) -> DataOptions:
     path = options.path
     if isinstance(path, Mapping) and not _is_from_datasets(path):
         path = {key: _plain(part) for key, part in path.items()}
+        for key, part in path.items():
+            if isinstance(part, Mapping) and not _is_from_datasets(part):
+                raise TypeError(f"data['path'][{key!r}] must be a path, a hub name or rows, got the dict {part!r:.80}")
     else:
         path = _plain(path)
         if not isinstance(path, str):
@@ -151,7 +159,7 @@ def _plain(place: Any) -> Any:
 
 
 def _require_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"data[{name!r}] must be one of {list(allowed)}, got {value!r}")
 
 

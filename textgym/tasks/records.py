@@ -352,12 +352,13 @@ def read_records(
     Raises:
         ValueError: rows that do not fit, an empty source or split, columns that are not there.
     """
-    samples = list(islice((f.row for f in source.scan() if f.row is not None), SAMPLED))
+    samples = list(islice((f.row for f in islice(source.scan(), max_rows) if f.row is not None), SAMPLED))
     if not samples:
         first = next(source.scan(), None)
         if first is None:
             raise ValueError(f"{source.label} is empty, at least one row is needed")
-        raise _refusal(source, [f"{source.unit} {first.place}: {first.fault}"], sum(1 for _ in source.scan()), 0)
+        shown = [f"{source.unit} {f.place}: {f.fault}" for f in islice(source.scan(), SHOWN)]
+        raise _refusal(source, shown, sum(1 for _ in islice(source.scan(), max_rows)), 0)
     reader = resolve_reader(world, samples, source.label, columns, system, replays)
     if isinstance(source, ParquetFile):
         source = source.narrowed(reader.top_columns(samples[0]))
@@ -379,8 +380,9 @@ def read_records(
     if num_bad and (not skips_bad_rows or num_bad == num_rows):
         raise _refusal(source, faults, num_bad, num_rows)
     if num_bad:
-        shown = "; ".join(faults)
-        message = f"{source.label}: skipped {num_bad} of {num_rows} rows that do not fit ({shown}{_more(num_bad)})"
+        first_faults = "; ".join(faults)
+        skipped = f"skipped {num_bad} of {num_rows} rows that do not fit ({first_faults}{_more(num_bad)})"
+        message = f"{source.label}: {skipped}"
         warnings.warn(message, stacklevel=4)
     if not keys:
         raise ValueError(f"split {split!r} of {source.label} is empty: none of {num_rows} rows with holdout={holdout}")
@@ -408,7 +410,8 @@ def _refusal(source: RowSource, faults: Sequence[str], num_bad: int, num_rows: i
     lines += [f"  {source.label}, {fault}" for fault in faults]
     if num_bad > len(faults):
         lines.append(f"  and {num_bad - len(faults)} more")
-    lines.append("mend them, or leave them out with data={'path': …, 'on_bad_row': 'skip'}")
+    if num_bad < num_rows:
+        lines.append("mend them, or leave them out with data={'path': …, 'on_bad_row': 'skip'}")
     return ValueError("\n".join(lines))
 
 

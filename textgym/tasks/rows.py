@@ -142,6 +142,8 @@ class CsvFile:
             first = file.readline()
         tabs = path.suffix.lower() == ".tsv"
         text = first.removeprefix(_BOM).decode("utf-8", "surrogateescape")
+        if "\0" in text or text.encode("utf-8", "replace") != text.encode("utf-8", "surrogateescape"):
+            raise ValueError(f"{path} begins with bytes that are not UTF-8 text: {first[:16]!r}; save it as UTF-8")
         delimiter = "\t" if tabs else ";" if ";" in text and "," not in text else ","
         header = next((f.row for f in _scan_csv(path, delimiter) if not f.fault), None) or []
         names = tuple(name.strip() for name in header)

@@ -1,0 +1,60 @@
+"""What a user gave, checked: the error names the argument, the value and what is allowed.
+
+A value of the wrong kind is a `TypeError`, one out of range a `ValueError`. Numbers of numpy are numbers;
+bools are none.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def whole(name: str, value: Any, least: int = 0, most: int | None = None) -> int:
+    """An integer from `least` to `most`, both included."""
+    allowed = f"an integer of at least {least}" if most is None else f"an integer from {least} to {most}"
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be {allowed}, got {value!r} of {type(value).__name__}")
+    if value < least or (most is not None and value > most):
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+    return int(value)
+
+
+def number(name: str, value: Any, least: float = -math.inf, most: float = math.inf) -> float:
+    """A finite number from `least` to `most`, both included."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {value!r} of {type(value).__name__}")
+    try:
+        found = float(value)
+    except OverflowError:
+        found = math.inf
+    if not (math.isfinite(found) and least <= found <= most):
+        bounds = [f"of at least {least:g}"] * (least > -math.inf) + [f"of at most {most:g}"] * (most < math.inf)
+        raise ValueError(f"{name} must be a finite number{' ' * bool(bounds)}{' and '.join(bounds)}, got {value!r:.60}")
+    return found
+
+
+def positive(name: str, value: Any) -> float:
+    """A finite number above 0."""
+    found = number(name, value)
+    if found <= 0:
+        raise ValueError(f"{name} must be above 0, got {value!r}")
+    return found
+
+
+def truth(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r} of {type(value).__name__}")
+    return bool(value)
+
+
+def text(name: str, value: Any, allowed: str = "a text that is not empty") -> str:
+    """A text with something in it."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be {allowed}, got {value!r} of {type(value).__name__}")
+    if not value.strip():
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+    return value
