@@ -1,11 +1,12 @@
 """The embedded reward models: texts, judgements by simulated raters, and training, a task at a time.
 
-1. Texts that the policy and the checkpoints on its way wrote, and some of them cut or padded: what
-   an agent tries first when a reward can be fooled.
+1. Texts that the policy and the checkpoints on its way wrote, and some of them cut, padded or, in a
+   conversation, said again at every turn: what an agent tries first when a reward can be fooled.
 2. A warm start without a judgement: a token reward model learns how surprised the base is by each
    token. A causal network sees a token only after its trunk has stopped predicting it, so it gets
    one more layer to compare the two.
-3. All pairs of a prompt's texts are judged by simulated raters, and the model is trained on them.
+3. All pairs of a prompt's texts are judged, each by several simulated raters, and the model is
+   trained on their judgements.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import itertools
 import json
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +28,19 @@ import torch
 from textgym.feedback.preferences import Preference, split_by_prompt
 from textgym.feedback.raters import accuracy_ceiling
 from textgym.files import write_text
-from textgym.models.language_model import arithmetic, forbidden_tokens, load_language_model, trunk, turn_off_dropout
+from textgym.models.language_model import (
+    arithmetic,
+    forbidden_tokens,
+    load_language_model,
+    quietly,
+    trunk,
+    turn_off_dropout,
+)
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.learned import LearnedReward
-from textgym.rewards.network import quietly
 from textgym.rewards.train import RewardTrainConfig, train_reward_model
 from textgym.seeding import derive_seeds
+from textgym.tasks.dialogue.play import play as play_whole
 from textgym.types import Message, Transcript
 
 from .assets import IDS, WORLDS, AssetConfig, save_half, wanted_indices
@@ -51,7 +60,7 @@ class JudgedPrompt:
 
 
 def write_texts(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path) -> list[JudgedPrompt]:
-    """Texts by the policy, by the base, and by the point between them; and, of one turn, two of them spoiled.
+    """Texts by the policy, by the base, and by the point between them; and some of them spoiled.
 
     The policy that RL arrives at writes better than the one it starts from; a reward model that
     had seen only the start's faults would have to guess there.
@@ -90,8 +99,11 @@ def write_texts(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work:
                 of_prompt = found.setdefault(i, JudgedPrompt([], []))
                 of_prompt.transcripts.append(_transcript(said, row, len(task[i].prompt)))
                 of_prompt.golds.append(float(said.gold[row]))
-    if not hasattr(task, "reply"):
-        _spoil(found, task, np.random.default_rng([config.seed, 3, WORLDS.index(world)]))
+    rng = np.random.default_rng([config.seed, 3, WORLDS.index(world)])
+    if hasattr(task, "reply"):
+        _spoil_conversations(found, task, tokenizer, env.unwrapped.max_new_tokens, config.max_positions, rng)
+    else:
+        _spoil(found, task, rng)
     return list(found.values())
 
 
@@ -101,27 +113,71 @@ def _transcript(said: Rollout, row: int, num_prompt_messages: int) -> Transcript
 
 
 def _spoil(found: dict[int, JudgedPrompt], task: Any, rng: np.random.Generator) -> None:
-    """Adds to each prompt a text that stops early, and one that goes on too long (of one turn, both)."""
-    others = [t.responses[0] for p in found.values() for t in p.transcripts]
+    """Adds to each prompt a text that stops early, and one that goes on too long."""
+    others = _all_responses(found)
     for i, of_prompt in found.items():
-        example = task[i]
+        example, written = task[i], of_prompt.transcripts[:]
         for is_cut in (True, False):
-            written = len(of_prompt.transcripts) - of_prompt.num_spoiled
-            words = of_prompt.transcripts[rng.integers(written)].responses[0].split()
-            if is_cut:
-                text = " ".join(words[: rng.integers(0, max(1, len(words)))])
-            else:
-                more = words if rng.random() < 0.5 else others[rng.integers(len(others))].split()
-                text = " ".join([*words, *more])
+            text = written[rng.integers(len(written))].responses[0]
+            text = _cut(text, rng) if is_cut else _padded(text, others, rng)
             messages = (*example.prompt, Message("assistant", text))
-            of_prompt.transcripts.append(Transcript(messages, num_prompt_messages=len(example.prompt)))
-            judged = Transcript(messages, example.references, example.meta, None, len(example.prompt))
-            of_prompt.golds.append(float(task.judge(judged).score))
-            of_prompt.num_spoiled += 1
+            said = Transcript(messages, example.references, example.meta, None, len(example.prompt))
+            _add_spoiled(of_prompt, said, task)
+
+
+def _spoil_conversations(
+    found: dict[int, JudgedPrompt],
+    task: Any,
+    tokenizer: ChatTokenizer,
+    max_new_tokens: int,
+    max_positions: int,
+    rng: np.random.Generator,
+) -> None:
+    """Adds to each prompt a conversation whose assistant from some turn on has but one thing to say.
+
+    That is what it said in this turn; half of the time, and always in its last turn, that cut or padded, no longer
+    than a policy's turn can be. A conversation that outgrows the reward model is left out.
+    """
+    others = _all_responses(found)
+    for i, of_prompt in found.items():
+        responses = of_prompt.transcripts[rng.integers(len(of_prompt.transcripts))].responses
+        turn = int(rng.integers(len(responses)))
+        stuck = responses[turn]
+        if turn == len(responses) - 1 or rng.random() < 0.5:
+            stuck = _cut(stuck, rng) if rng.random() < 0.5 else _padded(stuck, others, rng)
+        stuck = tokenizer.decode(tokenizer.encode(stuck)[:max_new_tokens])
+
+        def answer(said: Transcript, _: Any, lines: Any = (*responses[:turn], stuck)) -> str:
+            return lines[min(len(said.responses), len(lines) - 1)]
+
+        said = play_whole(task, task[i], answer, rng)
+        encoded = encode_conversation(tokenizer, said.messages, said.num_prompt_messages)
+        if len(encoded.prompt) + len(encoded.continuation) + 1 <= max_positions:
+            _add_spoiled(of_prompt, said, task)
+
+
+def _all_responses(found: dict[int, JudgedPrompt]) -> list[str]:
+    return [text for p in found.values() for t in p.transcripts for text in t.responses]
+
+
+def _cut(text: str, rng: np.random.Generator) -> str:
+    words = text.split()
+    return " ".join(words[: rng.integers(0, max(1, len(words)))])
+
+
+def _padded(text: str, others: list[str], rng: np.random.Generator) -> str:
+    """Said twice, or with another conversation's words behind it."""
+    return f"{text} {text if rng.random() < 0.5 else others[rng.integers(len(others))]}"
+
+
+def _add_spoiled(of_prompt: JudgedPrompt, said: Transcript, task: Any) -> None:
+    of_prompt.transcripts.append(Transcript(said.messages, num_prompt_messages=said.num_prompt_messages))
+    of_prompt.golds.append(float(task.judge(said).score))
+    of_prompt.num_spoiled += 1
 
 
 def judge_texts(config: AssetConfig, world: str, texts: list[JudgedPrompt]) -> list[Preference]:
-    """Every pair of different texts of a prompt, judged by one simulated rater."""
+    """Every pair of different texts of a prompt, judged by `config.raters_per_pair` simulated raters."""
     rng = np.random.default_rng([config.seed, WORLDS.index(world)])
     a, b, gold_a, gold_b = [], [], [], []
     for of_prompt in texts:
@@ -131,7 +187,7 @@ def judge_texts(config: AssetConfig, world: str, texts: list[JudgedPrompt]) -> l
             b.append(of_prompt.transcripts[j])
             gold_a.append(of_prompt.golds[i])
             gold_b.append(of_prompt.golds[j])
-    return config.raters.prefer(a, b, gold_a, gold_b, rng, source=f"textgym {world}, simulated raters")
+    return config.raters.prefer(a, b, gold_a, gold_b, rng, config.raters_per_pair, f"textgym {world}, simulated raters")
 
 
 def warm_start(
@@ -241,14 +297,18 @@ def _of_written_texts(
     }
 
 
-def build_reward(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path, folder: Path) -> None:
+def build_reward(
+    config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path, say: Callable[[str], None], folder: Path
+) -> None:
     """Trains one reward model and stores it in half precision, with its figures."""
     from transformers import AutoModelForTokenClassification
 
     texts = write_texts(config, world, tokenizer, work)
     preferences = judge_texts(config, world, texts)
+    say(f"  {world}: {sum(len(p.transcripts) for p in texts)} texts, {len(preferences)} judgements")
     trained, warm = work / "rewards" / f".{world}-trained", work / "rewards" / f".{world}-warm"
     explained = warm_start(config, world, tokenizer, work, texts, warm)
+    say(f"  {world}: warm start done, {explained:.3f} of the surprise explained")
     plan = RewardTrainConfig(
         epochs=config.reward_epochs,
         batch_size=config.reward_batch_size[WORLDS.index(world)],
@@ -271,4 +331,4 @@ def build_reward(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work
     write_text(folder / "figures.json", json.dumps(figures, indent=2) + "\n")
     shutil.rmtree(trained)
     shutil.rmtree(warm)
-    print(world, json.dumps(figures), flush=True)
+    say(f"  {world}: accuracy {figures['accuracy']:.3f}, at best {figures['accuracy_ceiling']:.3f}")

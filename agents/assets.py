@@ -39,6 +39,7 @@ from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
 from textgym.tasks.load import load_task
 from textgym.types import Message, Transcript
 
+from .cpu import prepare_cpu
 from .evaluate import evaluate
 from .packing import Episode
 from .runs import versions
@@ -83,15 +84,16 @@ class AssetConfig:
     muon_learning_rate: float = 1.8e-2
     habit_learning_rate: float = 5e-4
     mixture: tuple[float, float, float] = (0.28, 0.3, 0.42)  # of a batch, by world
-    judged_prompts: tuple[int, int, int] = (5000, 6000, 2500)  # by world; few texts each: prompts are what it overfits
+    judged_prompts: tuple[int, int, int] = (3800, 4200, 4000)  # by world; few texts each: prompts are what it overfits
     texts_per_writer: tuple[int, int, int] = (2, 1, 1)  # policy, halfway, base; all their pairs are judged
+    raters_per_pair: int = 4
     reward_layers: int = 5  # one more than the base, to compare what came with what was expected
-    warm_steps: tuple[int, int, int] = (800, 1200, 800)  # by world: the reward model on likelihoods, no judgements
-    warm_prompts: tuple[int, int, int] = (16, 40, 14)  # a step, by world, each with all its texts
+    warm_steps: tuple[int, int, int] = (800, 1200, 1000)  # by world: the reward model on likelihoods, no judgements
+    warm_prompts: tuple[int, int, int] = (16, 40, 10)  # a step, by world, each with all its texts
     warm_learning_rate: float = 2.5e-3
     warm_muon_learning_rate: float = 8e-3
     reward_epochs: float = 3.0
-    reward_batch_size: tuple[int, int, int] = (160, 160, 64)  # pairs, by world
+    reward_batch_size: tuple[int, int, int] = (640, 640, 480)  # judgements, by world
     reward_learning_rate: float = 4e-4
     raters: SimulatedRaters = field(
         default_factory=lambda: SimulatedRaters(count=8, noise=0.1, length_bias=0.1, side_bias=0.2, lapse=0.02)
@@ -245,6 +247,7 @@ def build(config: AssetConfig | None = None, output: Path = ASSETS, work: Path =
     """Builds everything; stages that lie finished in `work` are not done again."""
     config = config or AssetConfig()
     config.check()
+    prepare_cpu()
     started = time.perf_counter()
     work.mkdir(parents=True, exist_ok=True)
     is_one_run = not (work / "tokenizer").exists()
@@ -253,11 +256,10 @@ def build(config: AssetConfig | None = None, output: Path = ASSETS, work: Path =
     tokenizer = load_tokenizer(work / "tokenizer")
     _stage(work / "base", lambda folder: build_base(config, tokenizer, say).save_pretrained(folder), say)
     _stage(work / "policy", lambda folder: build_policy(config, tokenizer, work, say).save_pretrained(folder), say)
-    # One thread each suits models of this size better than two threads for one; the last has both to itself.
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)) as p:
-        for done in [p.submit(_build_reward, config, world, work, started) for world in WORLDS[1:]]:
+    # One thread each suits models of this size better than two threads for one; Dialogue takes as long as the others.
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=_use_one_thread) as p:
+        for done in [p.submit(_build_reward, config, world, work, started) for world in WORLDS[::-1]]:
             done.result()
-    _build_reward(config, WORLDS[0], work, started)
     with new_folder(output) as folder:
         tokenizer.hf.save_pretrained(folder / "tokenizer")
         save_half(load_language_model(work / "policy"), tokenizer, folder / "policy")
@@ -265,6 +267,11 @@ def build(config: AssetConfig | None = None, output: Path = ASSETS, work: Path =
             shutil.copytree(work / "rewards" / world, folder / "rewards" / world)
         write_manifest(config, folder, time.perf_counter() - started if is_one_run else None)
     say("manifest written")
+
+
+def _use_one_thread() -> None:
+    prepare_cpu()
+    torch.set_num_threads(1)
 
 
 def _speaker(started: float) -> Callable[[str], None]:
@@ -317,8 +324,8 @@ def build_policy(config: AssetConfig, tokenizer: ChatTokenizer, work: Path, say:
 def _build_reward(config: AssetConfig, world: str, work: Path, started: float) -> None:
     from .asset_rewards import build_reward
 
-    tokenizer = load_tokenizer(work / "tokenizer")
-    _stage(work / "rewards" / world, partial(build_reward, config, world, tokenizer, work), _speaker(started))
+    tokenizer, say = load_tokenizer(work / "tokenizer"), _speaker(started)
+    _stage(work / "rewards" / world, partial(build_reward, config, world, tokenizer, work, say), say)
 
 
 def save_half(model: Any, tokenizer: ChatTokenizer, folder: Path) -> None:

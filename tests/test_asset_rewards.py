@@ -9,12 +9,21 @@ import numpy as np
 import pytest
 import torch
 
-from textgym.agents.asset_rewards import JudgedPrompt, _deeper, _parts, _spoil, _surprise, judge_texts
+from textgym.agents.asset_rewards import (
+    JudgedPrompt,
+    _deeper,
+    _parts,
+    _spoil,
+    _spoil_conversations,
+    _surprise,
+    judge_texts,
+)
 from textgym.agents.assets import AssetConfig, conversation, wanted_indices
 from textgym.agents.packing import Episode, pack
 from textgym.agents.supervised import encode_conversation
 from textgym.models.language_model import EMBEDDED_POLICY, PlainAttention, load_language_model
 from textgym.models.tokenizer import load_tokenizer
+from textgym.tasks.dialogue.play import play
 from textgym.tasks.load import load_task
 from textgym.types import Message, Transcript
 
@@ -48,6 +57,29 @@ def test_spoiled_texts_are_shorter_and_longer_and_worse() -> None:
     assert np.mean([p.golds[2:] for p in found.values()]) < before - 0.2
 
 
+def test_a_spoiled_conversation_has_one_thing_to_say_from_some_turn_on_and_is_worse() -> None:
+    task: Any = load_task("dialogue")
+    found = {}
+    for i in range(60):
+        said = play(task, task[i], task.answer, np.random.default_rng(i))
+        found[i] = JudgedPrompt([said], [task.judge(said).score])
+    _spoil_conversations(found, task, load_tokenizer(), 48, 512, np.random.default_rng(0))
+    num_repeated, num_first_turns = 0, 0
+    for of_prompt in found.values():
+        whole, spoiled = of_prompt.transcripts
+        assert of_prompt.num_spoiled == 1
+        both = zip(whole.responses, spoiled.responses, strict=False)
+        common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], both))
+        assert whole.responses != spoiled.responses
+        assert len(set(spoiled.responses[common:])) <= 1
+        num_repeated += len(set(spoiled.responses)) < len(spoiled.responses)
+        num_first_turns += common == 0
+    assert num_repeated > 20
+    assert 5 < num_first_turns < 55
+    golds = np.array([p.golds for p in found.values()])
+    assert (golds[:, 1] < golds[:, 0] - 0.1).mean() > 0.9
+
+
 def test_three_of_four_examples_to_learn_from_have_a_wish() -> None:
     task: Any = load_task("summarize")
     wanted = list(itertools.islice(wanted_indices(task, 100), 400))
@@ -56,14 +88,18 @@ def test_three_of_four_examples_to_learn_from_have_a_wish() -> None:
     assert list(itertools.islice(wanted_indices(load_task("translate"), 7), 5)) == [7, 8, 9, 10, 11]
 
 
-def test_every_pair_of_different_texts_is_judged_once() -> None:
+def test_every_pair_of_different_texts_is_judged_by_so_many_raters() -> None:
     _, found = written(30)
     found[0].transcripts.append(found[0].transcripts[0])  # said twice: one text, compared once with each other
     found[0].golds.append(found[0].golds[0])
-    pairs = judge_texts(AssetConfig(), "summarize", list(found.values()))
+    judged = judge_texts(AssetConfig(raters_per_pair=3), "summarize", list(found.values()))
     different = [len({t.responses for t in p.transcripts}) for p in found.values()]
-    assert len(pairs) == sum(k * (k - 1) // 2 for k in different) > 0
-    assert all(p.chosen != p.rejected and p.simulated for p in pairs)
+    assert all(p.chosen != p.rejected and p.simulated for p in judged)
+    raters: dict[Any, list[str]] = {}
+    for p in judged:
+        raters.setdefault((p.prompt, frozenset((p.chosen, p.rejected))), []).extend(p.raters)
+    assert len(raters) == sum(k * (k - 1) // 2 for k in different) > 0
+    assert all(len(set(of_pair)) == len(of_pair) == 3 for of_pair in raters.values())
 
 
 def test_new_layers_change_nothing_at_first() -> None:

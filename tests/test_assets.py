@@ -60,16 +60,19 @@ def test_the_shipped_assets_are_those_of_the_default_config() -> None:
     assert manifest()["config"] == json.loads(json.dumps(asdict(AssetConfig())))
 
 
-@pytest.mark.xfail(strict=True, reason="the shipped assets were put together from stages that were built one by one")
-def test_one_command_built_everything_within_the_hour() -> None:
-    found = manifest()
-    assert found["built_in_one_run"]
-    assert 0 < found["build_seconds"] <= 3600
+def test_one_command_built_everything() -> None:
+    assert manifest()["built_in_one_run"]
+    assert manifest()["build_seconds"] > 0
+
+
+@pytest.mark.xfail(strict=True, reason="it took 65 minutes, beside test runs on the same two cores")
+def test_it_took_an_hour_at_most() -> None:
+    assert manifest()["build_seconds"] <= 3600
 
 
 # What the figures of the manifest are aimed at, and each (world, row) in which the shipped assets miss it.
 AIMS = {"sampled": (0.45, 0.65), "greedy": (0.0, 0.75), "accuracy": (0.90, 1.0), "written accuracy": (0.90, 1.0)}
-MISSED = {("dialogue", "accuracy"), ("dialogue", "written accuracy"), ("dialogue", "beats length")}
+MISSED: set[tuple[str, str]] = set()
 
 
 def figure(world: str, row: str) -> float:
