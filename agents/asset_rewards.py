@@ -44,8 +44,9 @@ from textgym.tasks.dialogue.play import play as play_whole
 from textgym.types import Message, Transcript
 
 from .assets import IDS, WORLDS, AssetConfig, save_half, wanted_indices
+from .fused import chosen_statistics
 from .packing import Episode, pack
-from .policy import log_distribution
+from .policy import states_of_chosen
 from .rollout import Rollout, play
 from .supervised import SupervisedConfig, encode_conversation, make_optimizers, set_learning_rates
 
@@ -269,10 +270,8 @@ def _surprise(base: Any, prompts: list[list[Episode]]) -> list[torch.Tensor]:
     """A quarter of log π(token) - Σ π log π of the answers' tokens, within [-8, 3] nats; a tensor a prompt."""
     packed = pack([e for episodes in prompts for e in episodes])
     with arithmetic(torch.device("cpu"), torch.bfloat16):
-        hidden = trunk(base, packed.tokens, packed.position_ids, packed.mask)
-        log_all = log_distribution(base, hidden.reshape(-1, hidden.shape[-1])[packed.source])
-    said = log_all.gather(1, packed.target[:, None]).squeeze(1)
-    surprise = (said - (log_all.exp() * log_all).sum(1)).clamp(-8, 3) / 4
+        said, entropy = chosen_statistics(base, states_of_chosen(base, packed), packed.target)
+    surprise = (said + entropy).clamp(-8, 3) / 4
     return list(surprise.split([sum(e.num_chosen for e in episodes) for episodes in prompts]))
 
 

@@ -3,13 +3,20 @@
 `textgym train NAME …` and, from a checkout, `python -m agents NAME …` are the same. A new agent is
 a file with a frozen config dataclass and a function of it, and a line here. Nothing is imported
 before its name is asked for.
+
+`--config FILE` takes the options from a YAML or JSON file, a run's config.json among them; what
+stands on the command line besides goes before the file.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import importlib
+import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 
 class Command(NamedTuple):
@@ -47,8 +54,75 @@ def run(name: str, arguments: Sequence[str], prog: str) -> None:
         raise ImportError(f"{prog} needs tyro: pip install 'textgym[train]'") from error
     command = COMMANDS[name]
     module = importlib.import_module(f".{command.module}", __package__)
-    config = tyro.cli(getattr(module, command.config), args=list(arguments), prog=f"{prog} {name}")
+    kind = getattr(module, command.config)
+    file, rest = split_config_file(arguments)
+    default = kind() if file is None else read_config(kind, file)
+    config = tyro.cli(kind, args=rest, prog=f"{prog} {name}", default=default)
     getattr(module, command.function)(config)
+
+
+def split_config_file(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The file that `--config` names, and the other arguments.
+
+    Raises:
+        ValueError: no file behind it, or two of them.
+    """
+    rest, files = list(arguments), []
+    while (
+        at := next((k for k, a in enumerate(rest) if a == "--config" or a.startswith("--config=")), None)
+    ) is not None:
+        _, is_joined, value = rest.pop(at).partition("=")
+        if not is_joined and at >= len(rest):
+            raise ValueError("--config must be followed by a YAML or JSON file, got nothing")
+        files.append(value if is_joined else rest.pop(at))
+    if len(files) > 1:
+        raise ValueError(f"--config must name one file, got {files}")
+    return (files[0] if files else None), rest
+
+
+def read_config(kind: Any, path: str) -> Any:
+    """A config dataclass from a YAML or JSON file of its fields, or from the config.json of a run.
+
+    Raises:
+        ValueError: no file, no mapping, or a field that the config does not have.
+    """
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"config {path!r} could not be read: {error}") from error
+    given = _parse(text, path)
+    if isinstance(given, dict) and isinstance(given.get("config"), dict) and "versions" in given:
+        given = {name: value for name, value in given["config"].items() if name not in ("run", "resume")}
+    if not isinstance(given, dict):
+        raise ValueError(f"config {path!r} must hold a mapping of options, got {type(given).__name__}")
+    fields = {field.name: str(field.type) for field in dataclasses.fields(kind)}
+    for name in given:
+        if name not in fields:
+            near = difflib.get_close_matches(str(name), fields, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else f", there are {list(fields)}"
+            raise ValueError(f"config {path!r} has the unknown option {name!r}{meant}")
+    return kind(**{name: _as_number(value, fields[name]) for name, value in given.items()})
+
+
+def _parse(text: str, path: str) -> Any:
+    import yaml
+
+    try:
+        return json.loads(text) if path.endswith(".json") else yaml.safe_load(text)
+    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"config {path!r} is no {'JSON' if path.endswith('.json') else 'YAML'}: {error}") from error
+
+
+def _as_number(value: Any, kind: str) -> Any:
+    """YAML 1.1 reads 5e-4 as a text; where a number is wanted it is one. A mapping of `data` or `reward` is JSON."""
+    if isinstance(value, dict):
+        return json.dumps(value)
+    if isinstance(value, str) and kind.startswith("float"):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
 
 
 def describe(prog: str) -> str:

@@ -10,23 +10,33 @@ B episodes, T policy tokens at most.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
+Total = Callable[[Tensor], Tensor]  # adds up a sum over the processes that hold parts of the batch
 
-def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+
+def alone(x: Tensor) -> Tensor:
+    """The total of a process that holds the whole batch."""
+    return x
+
+
+def masked_mean(x: Tensor, mask: Tensor, total: Total = alone) -> Tensor:
     """Mean over the True entries of `mask`; a scalar tensor."""
-    return torch.where(mask, x, 0).sum() / mask.sum()
+    return total(torch.where(mask, x, 0).sum()) / total(mask.sum())
 
 
-def masked_var(x: Tensor, mask: Tensor) -> Tensor:
+def masked_var(x: Tensor, mask: Tensor, total: Total = alone) -> Tensor:
     """Variance (biased, divided by n) over the True entries of `mask`."""
-    return masked_mean((x - masked_mean(x, mask)) ** 2, mask)
+    return masked_mean((x - masked_mean(x, mask, total)) ** 2, mask, total)
 
 
-def whiten(x: Tensor, mask: Tensor, epsilon: float = 1e-8) -> Tensor:
+def whiten(x: Tensor, mask: Tensor, epsilon: float = 1e-8, total: Total = alone) -> Tensor:
     """Shifted and scaled to masked mean 0 and masked variance 1; zero in the padding."""
-    return torch.where(mask, (x - masked_mean(x, mask)) / (masked_var(x, mask) + epsilon).sqrt(), 0)
+    mean, variance = masked_mean(x, mask, total), masked_var(x, mask, total)
+    return torch.where(mask, (x - mean) / (variance + epsilon).sqrt(), 0)
 
 
 def gae(
@@ -88,10 +98,10 @@ def kl_k3(logprobs: Tensor, ref_logprobs: Tensor) -> Tensor:
     return torch.expm1(log_ratio) - log_ratio
 
 
-def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> float:
+def explained_variance(values: Tensor, returns: Tensor, mask: Tensor, total: Total = alone) -> float:
     """1 − Var(returns − values) / Var(returns); 0 where returns do not vary."""
-    total = masked_var(returns, mask)
-    return float(1 - masked_var(returns - values, mask) / total) if total > 0 else 0.0
+    spread, left = masked_var(returns, mask, total), masked_var(returns - values, mask, total)
+    return float(1 - left / spread) if spread > 0 else 0.0
 
 
 class AdaptiveKL:

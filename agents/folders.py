@@ -17,7 +17,7 @@ import numpy as np
 # What a run that is resumed may change: how long it goes on, what is looked at, where it computes.
 MAY_DIFFER: tuple[str, ...] = (
     *("num_updates", "eval_every", "eval_prompts", "eval_split", "checkpoint_every"),
-    *("device", "batch_tokens", "resume", "run"),
+    *("max_kl", "log_to", "device", "batch_tokens", "resume", "run"),
 )
 
 
@@ -73,7 +73,7 @@ def choose_folder(config: Any) -> Path:
 
 def holds_run(folder: Path) -> bool:
     """Whether there is anything of a run that a new one would write over."""
-    return any((folder / name).exists() for name in ("config.json", "metrics.jsonl", "checkpoints", "policy"))
+    return any((folder / name).exists() for name in ("config.json", "metrics.jsonl", "checkpoints", "policy", "best"))
 
 
 def _last_begun(folder: Path) -> int:

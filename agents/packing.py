@@ -33,6 +33,11 @@ class Episode:
     def num_chosen(self) -> int:
         return sum(self.chosen)
 
+    @property
+    def tokens(self) -> list[int]:
+        """The whole conversation."""
+        return [*self.prompt, *self.continuation]
+
 
 class Packed(NamedTuple):
     """R rows of L tokens holding N tokens that the policy chose, in the order of the episodes."""

@@ -6,12 +6,13 @@ over the response (where the reward model is dense) or on the last token the pol
 
     rollout -> old log-probabilities, values, reference -> rewards -> GAE -> clipped updates
 
-What is not here: the sampling loop (textgym.models.generate), the estimators (estimators.py),
-the packing of shared prompts (packing.py). Left out on purpose: a separate critic, and
+What is not here: the options (ppo_config.py), the sampling loop (textgym.models.generate), the
+estimators (estimators.py), the packing of shared prompts (packing.py). Left out on purpose:
 generating with other weights than those being trained.
 
     textgym train ppo --env textgym/Summarize-v0
     python -m agents ppo --env textgym/Translate-v0 --seed 1
+    torchrun --nproc-per-node 2 -m textgym.cli train ppo --env textgym/Summarize-v0
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+from torch import Tensor
 
 import textgym  # noqa: F401  (registers the ids)
-from textgym import checks
 from textgym.models.language_model import arithmetic, forbidden_tokens, load_language_model, require_fit
 from textgym.models.places import find_model
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
 from textgym.seeding import derive_seeds
-from textgym.types import SPLITS
 
 from . import runs
 from .cpu import prepare_cpu
+from .distributed import World, join
 from .estimators import (
     AdaptiveKL,
     explained_variance,
@@ -51,102 +52,12 @@ from .estimators import (
     whiten,
 )
 from .evaluate import CHUNK, Evaluation, are_same, evaluate
+from .failures import phase, require_finite
+from .lora import adapter_off, add_lora, merged
 from .packing import Packed, pack
 from .policy import ActorCritic, reference_logprobs
+from .ppo_config import PPOConfig
 from .rollout import Rollout, play
-
-
-@dataclass(frozen=True)
-class PPOConfig:
-    """Everything a run depends on; the defaults train the embedded policy in minutes on two cores."""
-
-    env: str = "textgym/Summarize-v0"  # an id that `textgym list` shows
-    policy: str = "embedded"  # a folder or hub name of a causal language model
-    tokenizer: str | None = None  # a folder or hub name; None: the policy's own
-    end_of_turn: str | None = None  # the token that ends a turn; None: what the tokenizer says
-    reward: str | None = None  # None: the env's own learned reward model
-    data: str | None = None  # your own records (JSONL, CSV, Parquet, a dataset); None: the embedded world
-    split: str = "train"
-    data_seed: int = 0
-    context_length: int | None = None  # tokens; None: the env's default
-    max_new_tokens: int | None = None  # tokens a turn; None: the env's default
-
-    seed: int = 0
-    num_updates: int | None = None  # None: 100, or 60 of Dialogue, whose updates take longer
-    prompts_per_update: int = 16
-    samples_per_prompt: int = 8  # responses a prompt, which is computed once for all of them
-    epochs: int = 2  # passes over each batch
-    minibatches: int = 2  # optimiser steps an epoch
-    learning_rate: float = 5e-4  # decays linearly to a tenth
-    critic_warmup: int = 5  # first updates that train the value head alone
-    clip_ratio: float = 0.2  # larger: faster, less stable
-    clip_value: float = 0.2  # rewards that a value may move away from the old one in an update
-    value_coef: float = 0.1  # the trunk is shared: the value's gradient moves the policy too
-    entropy_coef: float = 0.0
-    kl_coef: float = 0.1  # rewards a nat of KL to the reference; larger: stays closer to it
-    kl_target: float | None = None  # nats an episode; None keeps kl_coef fixed
-    kl_horizon: int = 2000  # episodes over which the adaptive coefficient moves
-    gamma: float = 1.0
-    lam: float = 0.95
-    temperature: float = 1.0
-    missing_eot_penalty: float = 0.0  # rewards, where the last turn was cut
-    max_grad_norm: float = 1.0
-    scale_reward: bool = True  # divide scores by their standard deviation in the first batch; False: as they come
-    dense_reward: bool = True  # pay a dense reward model's score token by token; False: all on the last
-
-    device: str = "auto"
-    dtype: str = "auto"  # arithmetic of the training passes; "auto": bfloat16 where it is faster
-    row_tokens: int = 512  # the most tokens in a packed row
-    batch_tokens: int | None = None  # in one forward pass; None: 4096 on a CPU, for its caches, 16384 on a GPU
-
-    run: str | None = None  # a new folder; None: runs/<env>-seed<seed>, or the first free of …-2, …-3
-    eval_every: int = 25  # updates between evaluations on held-out prompts; 0: only at the ends
-    eval_prompts: int = 128
-    eval_split: str = "validation"
-    checkpoint_every: int = 50
-    resume: bool = False  # go on from the last checkpoint of `run`, or of the newest run where it is None
-
-    @property
-    def batch_size(self) -> int:
-        return self.prompts_per_update * self.samples_per_prompt
-
-    @property
-    def total_updates(self) -> int:
-        """`num_updates`, or what the embedded policy needs."""
-        if self.num_updates is not None:
-            return self.num_updates
-        return 60 if "Dialogue" in self.env else 100
-
-    def check(self) -> None:
-        """Raises TypeError for a value of the wrong kind, ValueError for one that cannot work, early."""
-        runs.check_kinds(self)
-        if self.total_updates < 1:
-            raise ValueError(f"num_updates must be None or at least 1, got {self.num_updates}")
-        sizes = ("prompts_per_update", "samples_per_prompt", "epochs", "minibatches")
-        for name in (*sizes, "row_tokens", "eval_prompts", "kl_horizon"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.batch_tokens is not None and self.batch_tokens < 1:
-            raise ValueError(f"batch_tokens must be None or at least 1, got {self.batch_tokens}")
-        coefficients = ("kl_coef", "value_coef", "entropy_coef", "missing_eot_penalty")
-        for name in ("seed", "critic_warmup", "eval_every", "checkpoint_every", *coefficients):
-            checks.number(name, getattr(self, name), least=0)
-        if self.minibatches > self.prompts_per_update:
-            raise ValueError(
-                f"minibatches must be at most prompts_per_update={self.prompts_per_update}, got {self.minibatches}"
-            )
-        for name in ("learning_rate", "temperature", "max_grad_norm", "clip_ratio", "clip_value"):
-            checks.positive(name, getattr(self, name))
-        if self.kl_target is not None:
-            checks.positive("kl_target", self.kl_target)
-        for name in ("gamma", "lam"):
-            checks.number(name, getattr(self, name), least=0, most=1)
-        for name in ("split", "eval_split"):
-            if getattr(self, name) not in SPLITS:
-                raise ValueError(f"{name} must be one of {list(SPLITS)}, got {getattr(self, name)!r}")
-        runs.choose_device(self.device)
-        if self.dtype not in ("auto", "float32", "bfloat16"):
-            raise ValueError(f"dtype must be 'auto', 'float32' or 'bfloat16', got {self.dtype!r}")
 
 
 @dataclass
@@ -155,41 +66,71 @@ class Batch:
 
     rollout: Rollout
     packs: list[list[Packed]]  # a list of packs for each minibatch
-    members: list[list[torch.Tensor]]  # for each pack, the (b,) episodes of the batch in it
-    logprobs: torch.Tensor  # (B, T) nats, under the policy that sampled
-    ref_logprobs: torch.Tensor  # (B, T) nats
-    values: torch.Tensor  # (B, T)
-    mask: torch.Tensor  # (B, T) bool
-    advantages: torch.Tensor  # (B, T) whitened
-    returns: torch.Tensor  # (B, T)
+    members: list[list[Tensor]]  # for each pack, the (b,) episodes of the batch in it
+    logprobs: Tensor  # (B, T) nats, under the policy that sampled
+    ref_logprobs: Tensor  # (B, T) nats
+    values: Tensor  # (B, T)
+    mask: Tensor  # (B, T) bool
+    advantages: Tensor  # (B, T) whitened
+    returns: Tensor  # (B, T)
 
 
 class Trainer:
-    """The parts of one run, and one method for each step of the algorithm."""
+    """The parts of one run, and one method for each step of the algorithm.
 
-    def __init__(self, config: PPOConfig) -> None:
+    Of several processes each has a trainer, which plays and computes its share of every batch.
+    """
+
+    def __init__(self, config: PPOConfig, world: World | None = None) -> None:
         config.check()
         self.config = config
+        self.world = World() if world is None else world
+        self.share = self.world.share(config.prompts_per_update)
         self.device = runs.choose_device(config.device)
         self.dtype = runs.choose_dtype(config.dtype, self.device)
         self.batch_tokens = config.batch_tokens or (4096 if self.device.type == "cpu" else 16384)
         self.tokenizer = load_policy_tokenizer(config.policy, config.tokenizer, config.end_of_turn)
-        self.env = make_env(config, self.tokenizer, config.split, config.batch_size)
+        self.env = make_env(config, self.tokenizer, config.split, config.batch_size // self.world.size)
         self.eval_env = make_env(config, self.tokenizer, config.eval_split, min(CHUNK, config.eval_prompts))
         self.is_held_out = not are_same(self.env.unwrapped.task, self.eval_env.unwrapped.task)
         model = load_language_model(config.policy, self.device)
         require_fit(model, self.tokenizer, self.env.unwrapped.context_length)
         self.forbidden = forbidden_tokens(model, self.tokenizer)
-        self.policy = ActorCritic(model, self.forbidden, config.temperature)
-        self.reference = copy.deepcopy(model).requires_grad_(False)
+        self.reference = None
+        if config.lora_rank is not None:
+            with torch.random.fork_rng():
+                torch.manual_seed(derive_seeds(config.seed, 1, 0, 8)[0])  # peft draws from the global generator
+                add_lora(model, config.lora_rank, config.lora_alpha)
+        else:
+            self.reference = copy.deepcopy(model).requires_grad_(False)
+        self.policy = ActorCritic(model, self.forbidden, config.temperature, config.critic == "separate")
         self.optimizer = torch.optim.AdamW(
-            self.policy.parameters(), lr=config.learning_rate, eps=1e-5, weight_decay=0.0, fused=True
+            self.trained, lr=config.learning_rate, eps=1e-5, weight_decay=0.0, fused=True
         )
         self.kl = AdaptiveKL(config.kl_coef, config.kl_target, config.kl_horizon)
         self.reward_scale = math.nan if config.scale_reward else 1.0  # not known before the first batch
         self.num_examples = len(self.env.unwrapped.task)
         self.updates_done = 0
         self.is_mid_update = False  # the weights are between two updates then, and cannot be saved
+        self.in_hand: dict[str, Any] = {}  # what this update is about, kept where it fails
+
+    @property
+    def trained(self) -> list[torch.nn.Parameter]:
+        """The weights that training moves."""
+        return [p for p in self.policy.parameters() if p.requires_grad]
+
+    @contextlib.contextmanager
+    def reference_policy(self) -> Iterator[Any]:
+        """The policy before training: a copy, or the same weights with their adapter off."""
+        if self.reference is not None:
+            yield self.reference
+            return
+        with adapter_off(self.policy.model):
+            yield self.policy.model
+
+    def whole_policy(self) -> Any:
+        """The policy as a plain language model, its adapter merged into the weights."""
+        return self.policy.model if self.reference is not None else merged(self.policy.model)
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         return arithmetic(self.device, self.dtype)
@@ -200,47 +141,61 @@ class Trainer:
         rng = np.random.default_rng([config.seed, update, 1])
         replace = self.num_examples < config.prompts_per_update
         index = rng.choice(self.num_examples, size=config.prompts_per_update, replace=replace)
+        rows = slice(self.share.start * config.samples_per_prompt, self.share.stop * config.samples_per_prompt)
         generator = torch.Generator(self.device).manual_seed(derive_seeds(config.seed, 1, update, 2)[0])
         return play(
             self.env,
             self.policy.model,
             self.tokenizer,
-            index,
-            derive_seeds(config.seed, config.batch_size, update, 3),
+            index[self.share],
+            derive_seeds(config.seed, config.batch_size, update, 3)[rows],
             samples_per_prompt=config.samples_per_prompt,
             temperature=config.temperature,
             forbidden=self.forbidden,
             generator=generator,
+            rows_of_all=(rows.start, config.batch_size),
         )
 
     @torch.no_grad()
     def prepare(self, rollout: Rollout) -> Batch:
         """Old log-probabilities, values and reference; then rewards, advantages and returns."""
-        config = self.config
-        n = len(rollout.episodes)
-        groups = np.random.default_rng([config.seed, self.updates_done, 4]).permutation(config.prompts_per_update)
-        packs, members = [], []
-        k = config.samples_per_prompt
-        lengths = [sum(len(e.continuation) for e in rollout.episodes[g * k : (g + 1) * k]) for g in range(len(groups))]
-        for chunk in np.array_split(groups, config.minibatches):
-            by_length = sorted(chunk.tolist(), key=lambda g: lengths[g])  # little padding
-            rows = [g * k + sample for g in by_length for sample in range(k)]
-            made = list(pack_by_budget(rollout, rows, config.row_tokens, self.batch_tokens))
-            packs.append([p.to(self.device) for p, _ in made])
-            members.append([m.to(self.device) for _, m in made])
-        steps = max(e.num_chosen for e in rollout.episodes)
-        blank = torch.zeros(n, steps, device=self.device)
-        logprobs, values, ref, mask = blank.clone(), blank.clone(), blank.clone(), blank.bool()
+        packs, members = self.make_packs(rollout)
+        shape = len(rollout.episodes), max(e.num_chosen for e in rollout.episodes)
+        logprobs, values, ref, mask = (torch.zeros(shape, device=self.device) for _ in range(4))
+        mask = mask.bool()
         for packed, rows_of in _walk(packs, members):
             with self.autocast():
                 statistics = self.policy(packed)
-                ref_logprobs = reference_logprobs(self.reference, packed, self.forbidden, config.temperature)
+                with self.reference_policy() as model:
+                    said = reference_logprobs(model, packed, self.forbidden, self.config.temperature)
             where = (rows_of[packed.episode], packed.step)
-            logprobs[where], values[where], ref[where] = statistics.logprobs, statistics.values, ref_logprobs
+            logprobs[where], values[where], ref[where] = statistics.logprobs, statistics.values, said
             mask[where] = True
-        rewards = self.rewards(rollout, mask) - self.kl.coef * kl_k1(logprobs, ref)
-        advantages, returns = gae(rewards, values, mask, config.gamma, config.lam)
-        return Batch(rollout, packs, members, logprobs, ref, values, mask, whiten(advantages, mask), returns)
+        scores = self.rewards(rollout, mask)
+        require_finite(f"in update {self.updates_done + 1}", rewards=scores, logprobs=logprobs, values=values)
+        require_finite("under the reference policy", logprobs=ref)
+        rewards = scores - self.kl.coef * kl_k1(logprobs, ref)
+        advantages, returns = gae(rewards, values, mask, self.config.gamma, self.config.lam)
+        white = whiten(advantages, mask, total=self.world.sum)
+        return Batch(rollout, packs, members, logprobs, ref, values, mask, white, returns)
+
+    def make_packs(self, rollout: Rollout) -> tuple[list[list[Packed]], list[list[Tensor]]]:
+        """Packs for each minibatch, and the episodes in each; a prompt's samples stay together.
+
+        Which prompts make a minibatch does not depend on how many processes share the batch.
+        """
+        config, k = self.config, self.config.samples_per_prompt
+        groups = np.random.default_rng([config.seed, self.updates_done, 4]).permutation(config.prompts_per_update)
+        lengths = [len(e.continuation) for e in rollout.episodes]
+        packs, members = [], []
+        for chunk in np.array_split(groups, config.minibatches):
+            own = [g - self.share.start for g in chunk.tolist() if self.share.start <= g < self.share.stop]
+            own.sort(key=lambda g: sum(lengths[g * k : (g + 1) * k]))  # little padding
+            rows = [g * k + sample for g in own for sample in range(k)]
+            made = list(pack_by_budget(rollout, rows, config.row_tokens, self.batch_tokens))
+            packs.append([p.to(self.device) for p, _ in made])
+            members.append([m.to(self.device) for _, m in made])
+        return packs, members
 
     def rewards(self, rollout: Rollout, mask: torch.Tensor) -> torch.Tensor:
         """(B, T) the reward model's part, before the KL, in units of what the starting policy's scores spread.
@@ -249,7 +204,7 @@ class Trainer:
         differ by hundredths, as metrics do, or by tens.
         """
         if math.isnan(self.reward_scale):
-            spread = float(rollout.scores.std())
+            spread = float(np.concatenate(self.world.gather(rollout.scores)).std())
             self.reward_scale = 1 / spread if spread > 1e-6 else 1.0
         rewards = torch.zeros(mask.shape, device=self.device)
         for row, dense in enumerate(rollout.token_rewards):
@@ -270,24 +225,32 @@ class Trainer:
             group["lr"] = config.learning_rate * (1 - 0.9 * progress)
         is_warmup = self.updates_done < config.critic_warmup
         order = np.random.default_rng([config.seed, self.updates_done, 5])
-        sums: dict[str, float] = {}
-        steps = 0
+        sums: dict[str, Any] = {}
+        norms = []
         for _ in range(config.epochs):
             for m in order.permutation(config.minibatches):
-                total = sum(len(p.target) for p in batch.packs[m])
+                total = self.world.sum(torch.tensor(float(sum(len(p.target) for p in batch.packs[m])))).item()
                 for packed, rows_of in zip(batch.packs[m], batch.members[m], strict=True):
                     parts = self._losses(batch, packed, rows_of, is_warmup)
                     (parts["loss"] / total).backward()
                     for name, value in parts.items():
-                        sums[name] = sums.get(name, 0.0) + float(value.detach()) / total
-                norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), config.max_grad_norm)
-                if not torch.isfinite(norm):
-                    raise FloatingPointError(f"the gradient is not finite at update {self.updates_done}")
-                self.optimizer.step()
-                self.optimizer.zero_grad(set_to_none=True)
-                sums["grad_norm"] = sums.get("grad_norm", 0.0) + float(norm)
-                steps += 1
-        return {name: value / steps for name, value in sums.items()}
+                        sums[name] = sums.get(name, 0.0) + value.detach() / total
+                norms.append(self.descend())
+        steps = config.epochs * config.minibatches
+        summed = self.world.sum(torch.stack([torch.as_tensor(v) for v in sums.values()])) / steps
+        return dict(zip(sums, summed.tolist(), strict=True)) | {"grad_norm": sum(norms) / steps}
+
+    def descend(self) -> float:
+        """One optimiser step on the gradients of all processes, clipped; returns their norm before that."""
+        self.world.sum_gradients(self.trained)
+        norm = torch.nn.utils.clip_grad_norm_(self.trained, self.config.max_grad_norm)
+        if not torch.isfinite(norm):
+            raise FloatingPointError(
+                f"the gradient is not finite at update {self.updates_done + 1}; a lower learning_rate may help"
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return float(norm)
 
     def _losses(self, batch: Batch, packed: Packed, rows_of: torch.Tensor, is_warmup: bool) -> dict[str, torch.Tensor]:
         """Sums over the pack's policy tokens."""
@@ -312,38 +275,51 @@ class Trainer:
 
     def step(self) -> dict[str, float]:
         """One update, and what there is to say about it."""
+        config = self.config
         start = time.perf_counter()
-        rollout = self.collect()
+        self.in_hand = {"update": self.updates_done + 1}
+        with phase("generation", "prompts_per_update, samples_per_prompt or max_new_tokens"):
+            rollout = self.collect()
+        self.in_hand |= {"episodes": [tuple(e.tokens) for e in rollout.episodes], "scores": rollout.scores.tolist()}
         collected = time.perf_counter()
-        batch = self.prepare(rollout)
+        with phase("the old, value and reference passes", "batch_tokens or row_tokens"):
+            batch = self.prepare(rollout)
         self.is_mid_update = True
-        losses = self.update(batch)
-        kl = float(kl_k1(batch.logprobs, batch.ref_logprobs).sum(1).mean())
-        metrics = {
-            "update": self.updates_done + 1,
-            "score": float(rollout.scores.mean()),
-            "gold": float(rollout.gold.mean()),
-            "score_spread": _spread_over_prompts(rollout.scores, self.config.samples_per_prompt),
-            "gold_spread": _spread_over_prompts(rollout.gold, self.config.samples_per_prompt),
-            "kl": kl,
-            "kl_k3": float(masked_mean(kl_k3(batch.logprobs, batch.ref_logprobs), batch.mask)),
-            "kl_spread": _spread_over_prompts(
-                kl_k1(batch.logprobs, batch.ref_logprobs).sum(1).cpu().numpy(), self.config.samples_per_prompt
-            ),
-            "kl_coef": self.kl.coef,
-            "reward_scale": self.reward_scale,
-            "tokens": float(batch.mask.sum(1).float().mean()),
-            "cut": float(1 - rollout.last_turn_has_eot.mean()),
-            "prompts_cut": int((rollout.prompt_tokens_cut[:: self.config.samples_per_prompt] > 0).sum()),
-            "explained_variance": explained_variance(batch.values, batch.returns, batch.mask),
-            **losses,
-            "rollout_s": collected - start,
-            "update_s": time.perf_counter() - collected,
-        }
-        self.kl.update(kl, self.config.batch_size)
+        with phase("the update", "batch_tokens or row_tokens"):
+            losses = self.update(batch)
+        metrics = self.metrics(batch) | losses
+        metrics |= {"rollout_s": collected - start, "update_s": time.perf_counter() - collected}
+        self.kl.update(metrics["kl"], config.batch_size)
         self.updates_done += 1
         self.is_mid_update = False
         return metrics
+
+    def metrics(self, batch: Batch) -> dict[str, Any]:
+        """Means over the batches of all processes."""
+        config, rollout, total = self.config, batch.rollout, self.world.sum
+        own = {
+            "score": rollout.scores,
+            "gold": rollout.gold,
+            "kl": kl_k1(batch.logprobs, batch.ref_logprobs).sum(1).cpu().numpy(),
+            "tokens": batch.mask.sum(1).cpu().numpy(),
+            "cut": ~rollout.last_turn_has_eot,
+            "prompts_cut": (rollout.prompt_tokens_cut > 0) / config.samples_per_prompt,
+        }
+        parts = self.world.gather(own)
+        rows = {name: np.concatenate([part[name] for part in parts]) for name in own}
+        found: dict[str, Any] = {"update": self.updates_done + 1}
+        for name in ("score", "gold", "kl"):
+            found[name] = float(rows[name].mean())
+            found[f"{name}_spread"] = _spread_over_prompts(rows[name], config.samples_per_prompt)
+        return found | {
+            "kl_k3": float(masked_mean(kl_k3(batch.logprobs, batch.ref_logprobs), batch.mask, total)),
+            "kl_coef": self.kl.coef,
+            "reward_scale": self.reward_scale,
+            "tokens": float(rows["tokens"].mean()),
+            "cut": float(rows["cut"].mean()),
+            "prompts_cut": round(float(rows["prompts_cut"].sum())),
+            "explained_variance": explained_variance(batch.values, batch.returns, batch.mask, total),
+        }
 
     def state(self) -> dict[str, Any]:
         return {
@@ -372,14 +348,15 @@ class Trainer:
             is_made = n == self.eval_env.unwrapped.num_envs
             return self.eval_env if is_made else make_env(config, self.tokenizer, config.eval_split, n)
 
-        return evaluate(
-            self.reference if of_reference else self.policy.model,
-            self.tokenizer,
-            make,
-            num_prompts=num_prompts or config.eval_prompts,
-            temperature=temperature,
-            seed=config.seed,
-        )
+        with self.reference_policy() if of_reference else contextlib.nullcontext(self.policy.model) as model:
+            return evaluate(
+                model,
+                self.tokenizer,
+                make,
+                num_prompts=num_prompts or config.eval_prompts,
+                temperature=temperature,
+                seed=config.seed,
+            )
 
 
 def train(config: PPOConfig) -> Path:
@@ -394,29 +371,42 @@ def train(config: PPOConfig) -> Path:
     """
     config.check()
     prepare_cpu()
-    run = runs.Run(config)
-    trainer = Trainer(config)
-    if (state := run.last_checkpoint()) is not None:
-        trainer.load_state(state)
-    run.open(trainer, before=trainer.evaluate(of_reference=True))
-    with (
-        run.defers_interrupt() as is_interrupted,
-        run.saves_on_error(trainer),
-        run.progress(config.total_updates, trainer.updates_done) as bar,
-    ):
-        run.evaluate_if_due(trainer)
-        while trainer.updates_done < config.total_updates:
-            metrics = trainer.step()
-            run.record(metrics)
+    with join(runs.choose_device(config.device)) as world:
+        if not world.is_first:
+            return follow(config, world)
+        run = runs.Run(config)
+        trainer = Trainer(config, world)
+        state = world.from_first(run.last_checkpoint())
+        if state is not None:
+            trainer.load_state(state)
+        run.open(trainer, before=trainer.evaluate(of_reference=True))
+        with (
+            run.defers_interrupt() as is_interrupted,
+            run.saves_on_error(trainer),
+            run.progress(config.total_updates, trainer.updates_done) as bar,
+        ):
             run.evaluate_if_due(trainer)
-            is_last = trainer.updates_done == config.total_updates
-            if is_last or (config.checkpoint_every and trainer.updates_done % config.checkpoint_every == 0):
-                run.save_checkpoint(trainer)
-            bar(metrics)
-            if is_interrupted() and not is_last:
-                run.stop(trainer)
-    run.finish(trainer)
-    return run.folder
+            while world.from_first(not run.is_over(trainer)):
+                metrics = trainer.step()
+                run.record(metrics)
+                run.evaluate_if_due(trainer)
+                run.save_if_due(trainer)
+                bar(metrics)
+                if is_interrupted() and not run.is_over(trainer):
+                    world.from_first(False)
+                    run.stop(trainer)
+        run.finish(trainer)
+        return run.folder
+
+
+def follow(config: PPOConfig, world: World) -> Path:
+    """What every process but the first does: its share of each update, until the first one says that is all."""
+    trainer = Trainer(config, world)
+    if (state := world.from_first(None)) is not None:
+        trainer.load_state(state)
+    while world.from_first(None):
+        trainer.step()
+    return Path(config.run or "runs")
 
 
 def make_env(config: PPOConfig, tokenizer: ChatTokenizer, split: str, num_envs: int) -> Any:

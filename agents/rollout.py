@@ -48,6 +48,7 @@ def play(
     temperature: float = 1.0,
     forbidden: Tensor | None = None,
     generator: torch.Generator | None = None,
+    rows_of_all: tuple[int, int] | None = None,
 ) -> Rollout:
     """Plays each example `samples_per_prompt` times to its end.
 
@@ -56,6 +57,8 @@ def play(
             `len(index) · samples_per_prompt` rows.
         index: examples, one a prompt.
         seeds: one a row; they seed the simulated users.
+        rows_of_all: (first, total) where these rows are a part of a larger batch that several processes play
+            from the same generator: each says what one process would have said in its place.
     """
     core = env.unwrapped
     n = len(index) * samples_per_prompt
@@ -67,7 +70,10 @@ def play(
     sampled: list[list[float]] = [[] for _ in range(n)]
     records: list[dict[str, Any]] = [{} for _ in range(n)]
     active, is_first = list(range(n)), True
+    first, total = rows_of_all or (0, n)
+    device = next(model.parameters()).device
     while active:
+        draws = torch.rand((total, core.max_new_tokens), device=device, generator=generator)
         contexts = [row[row >= 0].tolist() for row in obs[active]]
         if is_first and samples_per_prompt > 1:
             contexts = contexts[::samples_per_prompt]
@@ -79,7 +85,7 @@ def play(
             forbidden=forbidden,
             samples_per_prompt=samples_per_prompt if is_first else 1,
             temperature=temperature,
-            generator=generator,
+            uniforms=draws[[first + row for row in active]],
         )
         for row, logprobs in zip(active, said.logprobs, strict=True):
             sampled[row] += logprobs

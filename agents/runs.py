@@ -1,11 +1,13 @@
 """A run's folder: what was asked, what happened, where it stands.
 
-config.json      the resolved config, what "auto" became, versions
+config.json      the resolved config, what "auto" became, versions, the commit of the code
 metrics.jsonl    a line an update; lines with "evaluation" on held-out prompts; null: not known of this task
 curve.png        learned score, gold score and KL over updates
-samples.md       the same held-out prompts answered before and after
+samples.md       the same held-out prompts answered before and after; samples/ has those of each evaluation
 policy/          the trained policy and its tokenizer, as transformers saves them
+best/            the policy of the evaluation with the highest learned score, where there were several
 checkpoints/     the last state to resume from
+failed.json      where numbers were not finite: the episodes and scores of that update
 
 A new run takes a folder of its own; only with `resume` is one that holds a run written to.
 """
@@ -20,6 +22,7 @@ import os
 import platform
 import shutil
 import signal
+import subprocess
 import threading
 import time
 import warnings
@@ -33,9 +36,11 @@ from textgym import checks
 from textgym.files import new_folder, write_text
 from textgym.models.language_model import save_language_model
 
+from .distributed import local_device
 from .evaluate import Evaluation
 from .folders import choose_folder, describe, require_same
 from .report import draw_curve, show_samples, write_samples
+from .trackers import open_tracker
 
 SAMPLES = 6  # conversations kept of each evaluation
 GO_ON = "The same command with --resume goes on (make: ARGS=--resume)."
@@ -66,6 +71,7 @@ def choose_device(device: str) -> torch.device:
     """
     try:
         chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        chosen = local_device(chosen)
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         why = str(error).partition("\n")[0]
@@ -103,6 +109,17 @@ def versions() -> dict[str, str]:
     return found
 
 
+def commit() -> str | None:
+    """Of the checkout that this code lies in, "-dirty" where something in it was changed; None outside of one."""
+    here = Path(__file__).resolve().parent
+    asked = ("git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return told.stdout.strip() or None
+
+
 def to_json(value: Any) -> str:
     """One line of strict JSON: a number that is not finite (the gold score of own data) becomes null."""
     return json.dumps(_finite_or_none(value), allow_nan=False)
@@ -130,6 +147,7 @@ class Run:
         self.prompts = "held-out prompts"
         self.first: Evaluation | None = None
         self.last: Evaluation | None = None
+        self.is_over_budget = False
         self._has_warned_of_cuts = False
         if not config.resume:
             return
@@ -156,7 +174,9 @@ class Run:
         self.prompts = "held-out prompts" if trainer.is_held_out else "training prompts"
         chosen = {"device": str(trainer.device), "dtype": dtype, "batch_tokens": trainer.batch_tokens}
         chosen["evaluated_on"] = self.prompts
-        record = {"config": self.described, "chosen": chosen, "versions": versions()}
+        chosen["processes"] = trainer.world.size
+        record = {"config": self.described, "chosen": chosen, "versions": versions(), "commit": commit()}
+        self.log = open_tracker(config.log_to, self.folder, record["config"])
         write_text(self.folder / "config.json", json.dumps(record, indent=2) + "\n")
         kept = [row for row in self.rows() if row["update"] <= done] if done and self.metrics_path.exists() else []
         write_text(self.metrics_path, "".join(to_json(row) + "\n" for row in kept))
@@ -170,6 +190,9 @@ class Run:
     def record(self, metrics: dict[str, Any]) -> None:
         with open(self.metrics_path, "a", encoding="utf-8") as file:
             file.write(to_json(metrics) + "\n")
+        self.log(metrics.get("evaluation", metrics), metrics["update"])
+        budget = self.config.max_kl
+        self.is_over_budget |= budget is not None and metrics.get("kl", 0.0) > budget
         if metrics.get("prompts_cut") and not self._has_warned_of_cuts:
             self._has_warned_of_cuts = True
             warnings.warn(
@@ -186,9 +209,34 @@ class Run:
     def evaluate_if_due(self, trainer: Any) -> None:
         """After each `eval_every`-th update and the last; once, also where a run broke off in between."""
         done, every = trainer.updates_done, self.config.eval_every
-        is_due = done == self.config.total_updates or (every > 0 and done % every == 0)
+        is_due = self.is_over(trainer) or (every > 0 and done % every == 0)
         if is_due and not any(row["update"] == done for row in self.rows() if "evaluation" in row):
-            self.record_evaluation(done, trainer.evaluate())
+            evaluation = trainer.evaluate()
+            self.record_evaluation(done, evaluation)
+            self._write_samples(self.folder / "samples" / f"update-{done:06d}.md")
+            self._keep_best(trainer, evaluation)
+
+    def _write_samples(self, path: Path) -> None:
+        if self.first is not None and self.last is not None and self.first is not self.last:
+            path.parent.mkdir(exist_ok=True)
+            write_samples(self.first, self.last, path, SAMPLES, self.prompts)
+
+    def _keep_best(self, trainer: Any, evaluation: Evaluation) -> None:
+        """The learned score decides: the gold score is what no agent may look at."""
+        others = [
+            r["evaluation"]["score"] for r in self.rows() if "evaluation" in r and r["update"] != trainer.updates_done
+        ]
+        if self.config.eval_every and evaluation.means["score"] > max(others[1:], default=-math.inf):
+            self.save_policy(trainer, "best")
+
+    def is_over(self, trainer: Any) -> bool:
+        """Whether the last update is done, or the KL has gone over its budget."""
+        return self.is_over_budget or trainer.updates_done >= self.config.total_updates
+
+    def save_if_due(self, trainer: Any) -> None:
+        every = self.config.checkpoint_every
+        if self.is_over(trainer) or (every and trainer.updates_done % every == 0):
+            self.save_checkpoint(trainer)
 
     def rows(self) -> list[dict[str, Any]]:
         """The metrics so far, null read as NaN; a last line that a kill cut short is left out."""
@@ -212,9 +260,9 @@ class Run:
         found = self._checkpoints() if self.config.resume else []
         return torch.load(found[-1], map_location="cpu", weights_only=True) if found else None
 
-    def save_policy(self, trainer: Any) -> None:
-        with new_folder(self.folder / "policy") as folder:
-            save_language_model(trainer.policy.model, trainer.tokenizer, folder)
+    def save_policy(self, trainer: Any, name: str = "policy") -> None:
+        with new_folder(self.folder / name) as folder:
+            save_language_model(trainer.whole_policy(), trainer.tokenizer, folder)
 
     @contextlib.contextmanager
     def progress(self, total: int, done: int) -> Iterator[Callable[[dict[str, Any]], None]]:
@@ -272,8 +320,11 @@ class Run:
         """
         try:
             yield
-        except Exception:
+        except Exception as error:
             done = trainer.updates_done
+            if isinstance(error, FloatingPointError):
+                write_text(self.folder / "failed.json", to_json({**trainer.in_hand, "error": str(error)}) + "\n")
+                print(f"\n{self.folder / 'failed.json'} holds the episodes and scores of that update", flush=True)
             if trainer.is_mid_update:
                 print(f"\nupdate {done + 1} broke off halfway: {self.folder} keeps what was saved before", flush=True)
             elif done:
@@ -290,6 +341,10 @@ class Run:
 
     def finish(self, trainer: Any) -> None:
         self.save_policy(trainer)
+        if self.is_over_budget:
+            print(
+                f"stopped after update {trainer.updates_done}: the KL went over max_kl={self.config.max_kl}", flush=True
+            )
         title = f"PPO on {self.config.env}, seed {self.config.seed}"
         draw_curve(self.rows(), self.folder / "curve.png", title, self.prompts)
         if self.first is not None and self.last is not None:

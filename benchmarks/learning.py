@@ -3,6 +3,8 @@
     python benchmarks/learning.py --json
     python benchmarks/learning.py --envs textgym/Translate-v0 --seeds 0 1 2
 
+Runs that lie in the folder of runs already go on where they stopped; finished ones are measured only.
+
 Every figure is on held-out test prompts, the same ones and the same decoding before and after. The
 "length edit" row is a control: the best gain that cutting or padding the starting policy's
 answers brings, without a better word in them.
@@ -125,7 +127,8 @@ def main() -> None:
         for seed in arguments.seeds:
             folder = Path(arguments.runs) / f"{env.split('/')[-1]}-seed{seed}"
             started = time.perf_counter()
-            train(PPOConfig(env=env, seed=seed, run=str(folder), eval_prompts=arguments.eval_prompts))
+            is_there = (folder / "checkpoints").exists()
+            train(PPOConfig(env=env, seed=seed, run=str(folder), eval_prompts=arguments.eval_prompts, resume=is_there))
             minutes = (time.perf_counter() - started) / 60
             rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
             training = sum(r["rollout_s"] + r["update_s"] for r in rows if "evaluation" not in r) / 60

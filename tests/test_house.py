@@ -34,6 +34,7 @@ THIRD_PARTY: dict[str, str] = {  # import name -> distribution, where they diffe
     "rouge_score": "rouge-score",
     "stable_baselines3": "stable-baselines3",
     "sb3_contrib": "sb3-contrib",
+    "yaml": "pyyaml",
 }
 FILES = sorted([*(ROOT / "textgym").rglob("*.py"), *(ROOT / "agents").rglob("*.py")])
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

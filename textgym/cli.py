@@ -36,7 +36,7 @@ def run_safely(command: Callable[[], int]) -> int:
     from textgym.rewards.remote import RemoteRewardError
     from textgym.tasks.rows import FileChangedError
 
-    expected = (ValueError, TypeError, ImportError, OSError, FloatingPointError, GymnasiumError)
+    expected = (ValueError, TypeError, ImportError, OSError, FloatingPointError, MemoryError, GymnasiumError)
     try:
         return command()
     except KeyboardInterrupt:

@@ -114,8 +114,11 @@ def generate(
     samples_per_prompt: int = 1,
     temperature: float = 1.0,
     generator: torch.Generator | None = None,
+    uniforms: Tensor | None = None,
 ) -> Generation:
-    """Samples responses; the same prompts, weights and generator give the same responses.
+    """Samples responses; the same prompts, weights and draws give the same responses.
+
+    A response depends on its own row of draws alone, not on what else is in the batch.
 
     Args:
         prompts: token ids, none empty, of any lengths.
@@ -125,9 +128,11 @@ def generate(
         samples_per_prompt: responses to each prompt, which is read once for all of them.
         temperature: 1 samples from the model's own distribution; 0 is greedy decoding, whose
             log-probabilities are those of temperature 1.
+        generator: where the draws come from; None: PyTorch's global one.
+        uniforms: (samples, max_new_tokens) float32 draws from [0, 1) to use instead.
 
     Raises:
-        ValueError: an empty prompt, a negative temperature, counts below 1.
+        ValueError: an empty prompt, a negative temperature, counts below 1, draws of another shape.
     """
     if temperature < 0:
         raise ValueError(f"temperature must be at least 0, got {temperature}")
@@ -138,6 +143,11 @@ def generate(
     if not prompts or min(map(len, prompts)) == 0:
         raise ValueError("prompts must be token id sequences, none of them empty")
     device = next(model.parameters()).device
+    shape = (len(prompts) * samples_per_prompt, max_new_tokens)
+    if uniforms is None:
+        uniforms = torch.rand(shape, device=device, generator=generator)
+    elif uniforms.shape != shape:
+        raise ValueError(f"uniforms must have the shape {shape}, got {tuple(uniforms.shape)}")
     lengths = torch.tensor([len(p) for p in prompts], device=device)
     width = int(lengths.max())
     tokens = torch.zeros((len(prompts), width), dtype=torch.long)
@@ -159,7 +169,7 @@ def generate(
     columns = torch.arange(width + max_new_tokens, device=device)
     is_going = torch.ones(n, dtype=torch.bool, device=device)  # finished rows stay until enough of them have gathered
     for t in range(max_new_tokens):
-        chosen, logprobs = _choose(head(model, last), forbidden, temperature, generator)
+        chosen, logprobs = _choose(head(model, last), forbidden, temperature, uniforms[active, t])
         out_tokens[active[is_going], t], out_logprobs[active[is_going], t] = chosen[is_going], logprobs[is_going]
         is_going &= chosen != end_of_turn
         left = int(is_going.sum())
@@ -178,7 +188,7 @@ def generate(
 
 
 def _choose(
-    logits: Tensor, forbidden: Tensor | None, temperature: float, generator: torch.Generator | None
+    logits: Tensor, forbidden: Tensor | None, temperature: float, uniforms: Tensor
 ) -> tuple[Tensor, Tensor]:
     """One token a row and its log-probability. Inverse-CDF sampling: `multinomial` is 20 times slower on a CPU."""
     if forbidden is not None:
@@ -190,7 +200,7 @@ def _choose(
         chosen = logits.argmax(dim=-1)
     else:
         cumulative = logprobs.exp().cumsum(dim=-1)
-        u = torch.rand((len(logits), 1), device=logits.device, generator=generator) * cumulative[:, -1:]
+        u = uniforms[:, None] * cumulative[:, -1:]
         chosen = torch.searchsorted(cumulative, u, right=True).squeeze(1)
         chosen = chosen.clamp_(max=logits.shape[-1] - 1)
         # Rounding may land on an id of probability zero at the far end; take the likeliest instead.
