@@ -698,6 +698,77 @@ def test_free_answers_rank() -> None:
             assert best > TASK.judge(converse(house, wrong)).score + 0.02, wrong
 
 
+CUT = replace(
+    SALON,
+    free=(("Tuesday", ("13:00", "15:30")), ("Saturday", ("13:00",))),
+    items=(Item("haircut", 15), Item("perm", 60)),
+    goal=(("service", "haircut"), ("day", "Tuesday"), ("time", "13:00")),
+    first=("service", "day", "time"),
+)
+CUT_BOOKED = "Your haircut on Tuesday at one is booked."
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"It costs 15 euros. {CUT_BOOKED}",
+        f"{CUT_BOOKED} Have a lovely Saturday!",
+        f"{CUT_BOOKED} Please be here at 12:50.",
+        f"{CUT_BOOKED} See you on Tuesday.",
+        "Booked for Tuesday at two, sorry, I meant one, for a haircut.",
+        "Your haircut is booked for Wednesday at one. Oops, I mean Tuesday.",
+    ],
+)
+def test_a_true_remark_costs_nothing(reply: str) -> None:
+    assert TASK.judge(converse(CUT, reply)).score >= 0.95
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        (f"It costs 60 euros. {CUT_BOOKED}",),  # a perm does
+        (f"{CUT_BOOKED} It's 60.",),
+        (f"{CUT_BOOKED} You pay 15 dollars.",),
+        (f"{CUT_BOOKED} We look forward to seeing you on Saturday.",),
+        (f"{CUT_BOOKED} Until Saturday!",),
+        (f"{CUT_BOOKED} See you at half past three.",),
+        (f"{CUT_BOOKED} Enjoy your perm!",),
+        (f"{CUT_BOOKED} Please come on Saturday.",),
+        (CUT_BOOKED, "See you on Saturday."),
+        ("Your haircut on Tuesday at one will be booked tomorrow maybe.",),
+        ("I think your haircut on Tuesday at one is booked.",),
+        ("Your haircut on Tuesday at one could be booked.",),
+    ],
+)
+def test_a_false_remark_or_a_booking_in_doubt_costs(replies: tuple[str, ...]) -> None:
+    right = (CUT_BOOKED, "See you on Tuesday.")[: len(replies)]
+    assert TASK.judge(converse(CUT, *replies)).score < TASK.judge(converse(CUT, *right)).score - 0.3
+
+
+def test_a_list_has_a_form() -> None:
+    for text in ("Booked: haircut, Tuesday, 1:00.", "Haircut, Tuesday, 1:00 - booked."):
+        assert TASK.judge(converse(CUT, text)).components["fluency"] >= 0.8, text
+    for text in ("haircut, Tuesday, 1:00, booked", "Haircut Tuesday booked 1:00."):
+        assert TASK.judge(converse(CUT, text)).components["fluency"] <= 0.4, text
+    trailing = TASK.judge(converse(CUT, "A haircut on Tuesday at one ... is that right?"))
+    assert trailing.components["fluency"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("said", "time"), [("at one", "13:00"), ("at three forty-five", "15:45"), ("at nine-thirty", "09:30")]
+)
+def test_an_hour_is_heard_before_a_preposition(said: str, time: str) -> None:
+    assert TASK.understand(converse(CUT, f"Tuesday {said} for a haircut, is that right?")).stated["time"] == time
+
+
+def test_what_stands_alone_answers_the_open_price() -> None:
+    asking = replace(HOTEL, first=("room", "day", "nights", "name"), question="breakfast")
+    booked = "A double room from Friday for three nights is booked, Baker."
+    assert TASK.judge(converse(asking, f"It's nine euros. {booked}")).score >= 0.95
+    assert TASK.judge(converse(asking, f"It's 12 euros. {booked}")).score < 0.6
+    assert TASK.understand(converse(asking, "Shall I book it?")).readback
+
+
 HOSTILE = ["", " ", "\0\1\x1b[0m", "³²¹ ⅕ ٣ 7٣ ²:³", "\ud800", "你好" * 2000, "a" * 100_000]
 PIECES = ("at ", "7:30, ", "(", "x? ", "and 7 or ", "'", "9:9", "no not ", "Baker ", "which day ")
 HOSTILE += [20_000 * piece for piece in PIECES]

@@ -253,6 +253,111 @@ def test_a_changed_fact_costs_more_than_one_left_out(old: str, new: str) -> None
     assert judge(GOOD.replace(old, new)) <= left_out - 0.2
 
 
+def bauers(kind: str, **fields: str) -> Event:
+    """Another event of Bauer's; thing, reason and result are the kind's first unless given."""
+    of = KINDS[kind]
+    first = {"kind": kind, "thing": of.thing_list[0], "reason": of.reason_list[0], "result": of.result_list[0]}
+    return Event(**{**{name: getattr(EVENT, name) for name in EVENT.__dataclass_fields__}, **first, **fields})
+
+
+def told(text: str, kind: str, **fields: str) -> float:
+    return judge_text(text, bauers(kind, **fields), "").score
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "right", "old", "new"),
+    [
+        ("found", {"thing": "gold watch"}, "Tom Bauer found a gold watch in Lindau.", "gold", "silver"),
+        ("found", {}, "Tom Bauer found a gold watch in Lindau and keeps it for 24 days.", "24 days", "24 weeks"),
+        ("lost pet", {"thing": "grey cat"}, "Tom Bauer lost his grey cat in Lindau.", "grey", "black"),
+        ("giveaway", {"thing": "old piano"}, "Tom Bauer gave away an old piano in Lindau.", "an old", "a new"),
+        ("giveaway", {"thing": "oak table"}, "Tom Bauer gave away an oak table in Lindau.", "an oak", "a pine"),
+        ("closure", {"thing": "toy shop"}, "Tom Bauer closed his toy shop in Lindau.", "toy", "book"),
+        ("closure", {}, "Tom Bauer closed his bakery in Lindau after 24 years.", "years", "months"),
+        (
+            "closure",
+            {},
+            "Tom Bauer closed the bakery in Lindau.",
+            "Tom Bauer closed the",
+            "Customers closed Tom Bauer's",
+        ),
+        ("lost thing", {"reason": "bags"}, "Tom Bauer lost a ring in Lindau with too much luggage.", "much", "little"),
+        (
+            "complaint",
+            {"reason": "late"},
+            "Tom Bauer complained in Lindau after waiting for hours.",
+            "hours",
+            "minutes",
+        ),
+        ("sale", {"reason": "studies"}, "Tom Bauer sold his farm for his daughter's studies.", "daughter", "son"),
+        ("cancellation", {"result": "autumn"}, "Tom Bauer cancelled a concert until autumn.", "autumn", "spring"),
+        ("fair", {"result": "jam"}, "Tom Bauer held a street fair; cars stood in a long jam.", "long", "short"),
+    ],
+)
+def test_a_word_that_contradicts_costs(kind: str, fields: dict[str, str], right: str, old: str, new: str) -> None:
+    assert old in right
+    assert told(right.replace(old, new, 1), kind, **fields) <= 0.8 * told(right, kind, **fields)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "text", "same"),
+    [  # a synonym, an attribute left out, an addition, a word of the opposite scale elsewhere
+        ("giveaway", {"thing": "green sofa"}, "Tom Bauer gave away a green sofa.", "Tom Bauer gave away a couch."),
+        ("found", {}, "Tom Bauer found a watch in Lindau.", "Tom Bauer found a golden watch in Lindau."),
+        ("fair", {"result": "food"}, "Tom Bauer held a street fair; the food ran out.",
+         "Tom Bauer held a street fair; the food and drink ran out."),
+        ("giveaway", {"reason": "newone"}, "Tom Bauer got a new sofa and gave the green sofa away.",
+         "Tom Bauer got a new sofa and gave the old one away."),
+        ("prize", {"reason": "children"}, "Tom Bauer won thanks to his work with children.",
+         "His work with children won Tom Bauer a poetry prize."),
+    ],
+)  # fmt: skip
+def test_other_words_for_the_same_cost_nothing(kind: str, fields: dict[str, str], text: str, same: str) -> None:
+    assert told(same, kind, **fields) >= 0.95 * told(text, kind, **fields) > 0.3
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "right", "wrong"),
+    [
+        ("giveaway", {"reason": "stairs"}, "it didn't fit through the narrow stairs", "the stairs were not narrow"),
+        ("cancellation", {"reason": "permit"}, "no permit was granted", "the permit was granted"),
+        ("closure", {"reason": "rent"}, "he could not afford the high rent", "the rent was not high"),
+        ("closure", {"reason": "illness"}, "poor health did not let him go on", "he was not ill"),
+        ("sale", {"reason": "debts"}, "he could not pay his debts", "he had no debts"),
+        ("strike", {"reason": "cold"}, "the heating did not work", "the heating was not broken"),
+        ("strike", {"reason": "safety"}, "the equipment was not safe", "the equipment was not unsafe"),
+        ("lost pet", {"reason": "gate"}, "the gate was not shut", "the gate was not open"),
+        ("accident", {"reason": "brakes"}, "the brakes did not work", "the brakes did not fail"),
+        ("recall", {"result": "shelves"}, "shops have stopped selling it", "the shelves are not empty"),
+        ("fair", {"result": "food"}, "there was not enough food", "the food did not run out"),
+        ("cancellation", {"result": "refund"}, "guests get their money back", "guests do not get their money back"),
+        ("donation", {"result": "roof"}, "the roof can be mended", "the roof cannot be mended"),
+    ],
+)
+def test_a_negation_counts_only_where_it_contradicts(kind: str, fields: dict[str, str], right: str, wrong: str) -> None:
+    def judged(clause: str) -> float:
+        text = f"On 14 May in Lindau, this is what Tom Bauer said: {clause}."
+        return judge_text(text, bauers(kind, **fields), "").components["faithfulness"]
+
+    assert judged(right) >= 0.9
+    assert judged(wrong) <= 0.6
+
+
+@pytest.mark.parametrize(
+    ("fact", "right", "wrong"),
+    [
+        ("day", "On 14 May.", "On 15 May."),
+        ("amount", "24 years.", "42 years."),
+        ("reason", "Because the rent was too high.", "Because of illness."),
+        ("result", "Flats will be built there.", "The last stock went cheaply."),
+    ],
+)
+def test_who_asks_for_one_fact_gets_it_in_a_phrase(fact: str, right: str, wrong: str) -> None:
+    assert judge(right, Wish("about", fact)) >= 0.9
+    assert judge(wrong, Wish("about", fact)) <= 0.3
+    assert judge(right) <= 0.3  # nobody asked for so little
+
+
 @pytest.mark.parametrize(
     "made_up", [", and the mayor gave a speech", ", with a brass orchestra playing", " while firemen swept up"]
 )

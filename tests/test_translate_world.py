@@ -23,7 +23,7 @@ from textgym.tasks.translate.generate import key_of, split_of
 from textgym.tasks.translate.german import TIMELIKE, German, Style, write_references
 from textgym.tasks.translate.habits import HABITS, Habitual
 from textgym.tasks.translate.judge import judge_text
-from textgym.tasks.translate.lexicon import VERBS
+from textgym.tasks.translate.lexicon import NOUNS, VERBS
 from textgym.tasks.translate.meaning import Circumstance, Clause, Meaning, Phrase, Sentence
 from textgym.tasks.translate.morphology import make_adjective, make_noun, make_verb
 from textgym.tasks.translate.score import COMPONENTS
@@ -290,6 +290,185 @@ def test_free_translations_rank_above_wrong_ones() -> None:
         assert low >= 0.9, [(t, score(meaning, t)) for t in right]
         high = max(score(meaning, t) for t in wrong)
         assert high < low - 0.09, [(t, score(meaning, t)) for t in wrong]
+
+
+MAN, WOMAN, DOG = Phrase("man", "the"), Phrase("woman", "the"), Phrase("dog", "the")
+BOOK = Phrase("book", "the")
+ROLES = [  # what is said, right in any order of words, the roles exchanged
+    (
+        Clause(MAN, "see", obj=DOG),
+        ["Der Mann sieht den Hund.", "Den Hund sieht der Mann.", "Der Hund wird von dem Mann gesehen."],
+        ["Der Hund sieht den Mann.", "Den Mann sieht der Hund.", "Der Mann wird von dem Hund gesehen."],
+    ),
+    (
+        Clause(MAN, "see", obj=WOMAN),
+        ["Der Mann sieht die Frau.", "Die Frau sieht der Mann."],
+        ["Die Frau sieht den Mann.", "Den Mann sieht die Frau."],
+    ),
+    (
+        Clause(WOMAN, "see", obj=Phrase("woman", "the", plural=True)),
+        ["Die Frau sieht die Frauen."],
+        ["Die Frauen sehen die Frau."],
+    ),
+    (
+        Clause(Phrase("woman", "the"), "see", obj=Phrase("child", "the", plural=True)),
+        ["Die Frau sieht die Kinder.", "Die Kinder sieht die Frau."],
+        ["Die Kinder sehen die Frau.", "Die Frau sehen die Kinder."],
+    ),
+    (Clause(A, "see", obj=Phrase("Tom")), ["Anna sieht Tom."], ["Tom sieht Anna."]),
+    (Clause(A, "see", obj=Phrase("I")), ["Anna sieht mich.", "Mich sieht Anna."], ["Ich sehe Anna.", "Anna sehe ich."]),
+    (Clause(A, "buy", obj=BOOK), ["Das Buch kauft Anna."], ["Das Buch kauft den Mann."]),
+    (
+        Clause(MAN, "give", obj=BOOK, recipient=WOMAN),
+        ["Der Frau gibt der Mann das Buch.", "Das Buch gibt der Mann der Frau."],
+        ["Die Frau gibt dem Mann das Buch.", "Dem Mann gibt die Frau das Buch."],
+    ),
+    (
+        Clause(MAN, "send", obj=Phrase("letter", "a"), recipient=A),
+        ["Einen Brief schickt der Mann an Anna."],
+        ["Anna schickt einen Brief an den Mann.", "Anna schickt dem Mann einen Brief."],
+    ),
+    (Clause(A, "wait for", obj=MAN), ["Auf den Mann wartet Anna."], ["Der Mann wartet auf Anna."]),
+    (Clause(A, "like", obj=MAN), ["Anna gefällt der Mann."], ["Dem Mann gefällt Anna.", "Der Mann mag Anna."]),
+    (
+        Clause(A, "bake", obj=Phrase("cake", "a"), circumstances=(Circumstance("for", phrase=MAN),)),
+        ["Für den Mann backt Anna einen Kuchen."],
+        ["Der Mann backt einen Kuchen für Anna.", "Für Anna backt der Mann einen Kuchen."],
+    ),
+    (
+        Clause(A, "be", predicate="old", degree="more", than=MAN),
+        ["Anna ist älter als der Mann."],
+        ["Der Mann ist älter als Anna."],
+    ),
+]
+
+
+@pytest.mark.parametrize(("clause", "right", "wrong"), ROLES)
+def test_exchanged_roles_are_errors_of_meaning(clause: Clause, right: list[str], wrong: list[str]) -> None:
+    meaning = Meaning((Sentence(clause),))
+    for text in right:
+        assert score(meaning, text) >= 0.95, text
+    for text in wrong:
+        assert score(meaning, text) <= 0.7, text
+
+
+def test_a_wrong_ending_is_no_exchange_of_roles() -> None:
+    """Die Frau kauft ein Apfel: apples buy nothing."""
+    meaning = Meaning((Sentence(Clause(WOMAN, "buy", obj=Phrase("apple", "a"))),))
+    assert 0.8 < score(meaning, "Die Frau kauft ein Apfel.") < 0.9
+
+
+def test_exchanged_roles_cost_in_whatever_is_generated(train: TranslateTask) -> None:
+    """Who sees, gives or helps whom, exchanged by the writer of the references."""
+    seen = 0
+    for i in range(2 * N):
+        first = train[i].meta.sentences[0]
+        c = first.main
+        for name in ("obj", "recipient"):
+            other = getattr(c, name)
+            if first.mood == "order" or other is None or c.subject.rel is not None or other.head in ("who", "what"):
+                continue
+            if other.head in NOUNS and "pers" not in NOUNS[other.head].tags:
+                continue
+            swapped = replace(c, subject=other, **{name: c.subject})
+            for past in ("preterite", "perfect"):
+                text = German(Style(past=past)).write(Meaning((replace(first, main=swapped, front=-1),)))
+                assert score(Meaning((first,)), text) <= 0.7, text
+                seen += 1
+    assert seen > 50
+
+
+def test_exchanged_subjects_of_two_clauses_cost() -> None:
+    first = Sentence(Clause(A, "sleep"), "tell", "because", Clause(Phrase("Tom"), "laugh"))
+    meaning = Meaning((first,))
+    assert score(meaning, "Anna schläft, weil Tom lacht.") >= 0.95
+    assert score(meaning, "Tom schläft, weil Anna lacht.") <= 0.7
+    he = Meaning((replace(first, main=replace(first.main, subject=Phrase("he"))),))
+    assert score(he, "Tom schläft, weil er lacht.") <= 0.7
+
+
+RELATIVE = Clause(Phrase("man", "rel"), "see", obj=WOMAN)
+VARIANTS: list[tuple[Sentence, list[str], list[str]]] = [
+    (
+        Sentence(Clause(Phrase("lawyer", "the"), "travel"), "where"),
+        ["Wohin reist der Anwalt?", "Wo reist der Anwalt hin?"],
+        ["Wo reist der Anwalt?", "Woher reist der Anwalt?"],
+    ),
+    (
+        Sentence(Clause(Phrase("lawyer", "the"), "run", "perfect"), "where"),
+        ["Wohin ist der Anwalt gelaufen?", "Wo ist der Anwalt hingelaufen?"],
+        ["Wo ist der Anwalt gelaufen?"],
+    ),
+    (
+        Sentence(Clause(replace(MAN, rel=RELATIVE), "sleep")),
+        ["Der Mann, der die Frau sieht, schläft.", "Der Mann, welcher die Frau sieht, schläft.",
+         "Derjenige Mann, der die Frau sieht, schläft."],
+        ["Der Mann, den die Frau sieht, schläft.", "Der Mann, welchen die Frau sieht, schläft.",
+         "Der Mann, welches die Frau sieht, schläft."],
+    ),
+    (
+        Sentence(Clause(A, "read", "past", obj=Phrase("letter", "a"),
+                        circumstances=(Circumstance("clock", value=60),))),
+        ["Anna las um eins einen Brief.", "Anna las um ein Uhr einen Brief.", "Anna las um 1 einen Brief."],
+        ["Anna las um zwei einen Brief."],
+    ),
+    (
+        Sentence(Clause(A, "sleep", "past", circumstances=(Circumstance("date", "April", 9),))),
+        ["Anna schlief am 9.4.", "Anna schlief am 09.04.",
+         "Anna hat am 9. 4. geschlafen.", "Am neunten April schlief Anna."],
+        ["Anna schlief am 4.9.", "Anna schlief am 9.5."],
+    ),
+    (
+        Sentence(Clause(A, "laugh", "past"), "tell", "although",
+                 Clause(Phrase("she", of="Anna"), "work", "past"), True),
+        ["Obwohl sie arbeitete, lachte Anna.", "Obwohl Anna arbeitete, lachte sie.",
+         "Anna lachte, obwohl sie arbeitete."],
+        ["Obwohl Anna arbeitete, lachte er.", "Obwohl sie lachte, arbeitete Anna."],
+    ),
+    (
+        Sentence(Clause(A, "work"), "tell", "because", Clause(Phrase("she"), "carry", "past", modal="must", obj=BOOK)),
+        ["Anna arbeitet, weil sie das Buch hat tragen müssen.", "Weil Anna das Buch tragen musste, arbeitet sie."],
+        ["Anna arbeitet, weil sie das Buch hat tragen wollen.", "Anna arbeitet, weil sie hat das Buch tragen müssen."],
+    ),
+    (
+        Sentence(Clause(Phrase("I"), "look at", obj=WOMAN)),
+        ["Ich sehe mir die Frau an.", "Ich schaue mir die Frau an."],
+        ["Ich sehe mir den Mann an."],
+    ),
+    (
+        Sentence(Clause(A, "walk", "past", circumstances=(Circumstance("dir", phrase=Phrase("park", "the")),))),
+        ["Anna ging zu Fuß in den Park.", "Anna lief in den Park."],
+        ["Anna ging zu Fuß aus dem Park.", "Anna ging nicht in den Park."],
+    ),
+    (
+        Sentence(Clause(A, "go", circumstances=(Circumstance("dircity", "Rome"), Circumstance("by", "bus")))),
+        ["Anna reist per Bus nach Rom.", "Anna fährt mit dem Bus nach Rom."],
+        ["Anna reist per Zug nach Rom."],
+    ),
+    (Sentence(Clause(Phrase("you"), "drive", circumstances=(Circumstance("dircity", "Italy"),)), "order"),
+     ["Fahrt bitte nach Italien!"], ["Fahrt bitte nach Spanien!"]),
+    (Sentence(Clause(A, "be", predicate="hungry", degree="very")),
+     ["Anna hat großen Hunger."], ["Anna hat großen Durst."]),
+    (Sentence(Clause(A, "like", obj=MAN)), ["Anna hat den Mann gerne."], ["Anna hat den Mann."]),
+    (Sentence(Clause(Phrase("suitcase", "the"), "cost", obj=Phrase("euro", plural=True, count=52))),
+     ["Der Koffer kostet 52 €."], ["Der Koffer kostet 53 €."]),
+    (Sentence(Clause(Phrase("neighbour", "Max's"), "sleep")), ["Max' Nachbar schläft."], ["Toms Nachbar schläft."]),
+    (
+        Sentence(Clause(Phrase("who"), "send", "past", obj=Phrase("letter", "the"), recipient=MAN), "who"),
+        ["Von wem wurde der Brief an den Mann geschickt?"],
+        ["Wem schickte der Mann den Brief?", "Wer schickte den Brief vom Mann?"],
+    ),
+    (Sentence(Clause(A, "see", obj=Phrase("she"))), ["Anna sieht sie."], ["Anna sieht ihn."]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sentence", "right", "wrong"), VARIANTS)
+def test_standard_variants_are_right(sentence: Sentence, right: list[str], wrong: list[str]) -> None:
+    meaning = Meaning((sentence,))
+    for text in right:
+        assert score(meaning, text) >= 0.95, text
+    for text in wrong:
+        assert score(meaning, text) < 0.9, text
 
 
 def test_morphology() -> None:

@@ -4,6 +4,7 @@ Regular expressions over lower-case words joined by blanks, compiled once. What 
 clause does not depend on the booking, so it is remembered between turns.
 """
 
+# ruff: noqa: SIM905 (word lists read better as text)
 from __future__ import annotations
 
 import re
@@ -114,6 +115,34 @@ UNSURE = re.compile(
     r"|can be|could be|shall|should i|would you|as soon as|then i can|i can (book|reserve|confirm|put)"
     r"|let me (check|see|look))\b"
 )
+# Booked perhaps, or later: "it will be booked tomorrow, maybe", "I think it is reserved", "it could be booked"
+BOOKING = r"(book(ed|ing)?|reserved?|confirm(ed)?|arranged|scheduled|settled|registered|entered|hold|held|kept|saved)"
+POSSIBLY = (
+    r"(maybe|perhaps|possibly|probably|hopefully|presumably|supposedly|likely|(might|may|should|could|can|ought to) be"
+    r"|(i|we)( do)? (think|guess|hope|believe|suppose|assume|reckon)|not (quite |so |entirely )?(sure|certain)"
+    r"|(i'll|we'll|will|i'd|we'd|going to) try|trying)"
+)
+LATER = r"(tomorrow|later|sometime|some time|some day|another (day|time)|next week|eventually|at some point|one day)"
+DOUBTS = frozenset(  # DOUBTFUL needs one of them
+    "maybe perhaps possibly probably hopefully presumably supposedly likely be think guess hope believe suppose assume "
+    "reckon sure certain try trying if tomorrow later sometime time day week eventually point".split()
+)
+DOUBTFUL = re.compile(
+    rf"\b{POSSIBLY}( [a-z0-9:']+){{0,12}}? {BOOKING}\b|\b{BOOKING}\b.*\b(maybe|perhaps|possibly|probably|hopefully|i "
+    rf"(think|guess|hope|believe|suppose)|if (all goes well|we can|i can))\b|\b(will|i'll|we'll|going to|shall)\b"
+    rf"( [a-z']+){{0,2}}? {BOOKING}\b.* {LATER}\b"
+)
+# Meant of what was agreed, in parting or as a reminder: "See you Saturday", "Thank you, Mr Baker", "Be here at 3"
+AGREED = re.compile(
+    r"\b((?<!can )(?<!could )see(ing)? you|look(ing)? forward|expect(ing)? you|good ?bye|bye|enjoy|have an? \w+|safe"
+    r"|thanks?( you)?(?! (for calling|, this))|take care|(please|do) (come|arrive|be)|(be|get) (here|there)"
+    r"|come (on|at)|remember|(don't|do not) (forget|be late|miss)|(we|we'll|i) expect|you (leave|depart|arrive|travel)"
+    r"|your (train|table|room|seats?|appointment|haircut|visit|stay|booking|reservation|tickets?)"
+    r" (is|are|leaves?|departs?|goes|starts?|begins?|will))\b|^(until|till) "
+)
+ARRIVING = re.compile(r"\b(early|earlier|(be|get) (here|there|on|at)|arrive|come|before|platform|doors?|minutes)\b")
+GOOD_WISH = re.compile(r"\bhave an? (nice|good|great|lovely|pleasant|safe|wonderful|fine)\b")
+CORRECTS = re.compile(r"\b(i (mean|meant)|i should (say|have said)|correction|oops|make that|or rather|no , wait)\b")
 OFFER = re.compile(
     r"\b(how about|what about|would|could|can|offer|free|available|availability"
     r"|(?<!you )(?<!you'll )(?<!you will )have|has|we've|there"
@@ -166,6 +195,9 @@ RIGHT = re.compile(
     r"\b(right|correct|correctly|okay|ok|fine|alright|agreed|confirm|shall i|shall we|should i"
     r"|do you want me to|would you like me to|can i book"
     r"|may i book|is that|does that|that's it|yes|go ahead)\b"
+)
+SHALL_I_BOOK = re.compile(
+    r"\b((shall|should|may|can) (i|we) (book|reserve|confirm|go ahead)|(want|like) (me|us) to (book|reserve|confirm))\b"
 )
 
 RULE_WORDS = re.compile(
@@ -327,9 +359,15 @@ class ClauseCues(NamedTuple):
     limited: bool
     books: bool
     unsure: bool
+    doubtful: bool  # booked perhaps, or later
     offers: bool
     speaker: bool
     nothing: bool  # refuses without naming a value
+
+
+def is_agreed(clause: str) -> bool:
+    """Whether a clause speaks of what was agreed, and holds out no choice."""
+    return " or " not in clause and AGREED.search(clause) is not None
 
 
 @lru_cache(maxsize=16384)
@@ -337,6 +375,7 @@ def find_clause_cues(clause: str) -> ClauseCues:
     text, doubled = clause.strip(), 0
     if NEEDED_BY_HARMLESS.search(text):
         text, doubled = DOUBLE_NEGATION.subn("free", HARMLESS.sub("", clause).strip())
+    books = bool(CONFIRM.search(text))
     negation = NEGATION.search(text)
     negated = bool(negation) and bool(NEGATION.search(HEDGE.sub("", text)))
     return ClauseCues(
@@ -344,9 +383,10 @@ def find_clause_cues(clause: str) -> ClauseCues:
         hedged=bool(negation) and not negated,
         sorry=bool(SORRY.search(text)),
         limited=bool(LIMIT.search(text)),
-        books=bool(CONFIRM.search(text)),
+        books=books,
         unsure=bool(UNSURE.search(text)),
-        offers=bool(doubled) or bool(OFFER.search(text)),
+        doubtful=books and not DOUBTS.isdisjoint(text.split()) and bool(DOUBTFUL.search(text)),
+        offers=bool(doubled) or bool(OFFER.search(GOOD_WISH.sub("", text) if "have a" in text else text)),
         speaker=bool(SPEAKER.search(text)),
         nothing=bool(NOTHING_LEFT.search(text)),
     )

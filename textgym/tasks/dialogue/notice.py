@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from textgym.tasks.dialogue.cues import (
     ASKS,
+    CORRECTS,
     FOREIGN,
     STRANGE,
     WHEN,
@@ -77,6 +78,8 @@ LINKS = frozenset(("at", "on", "for", "to", "in", "the", "a"))
 THAT_HOUR = re.compile(r"\b(that|your) (time|hour|slot)\b")
 MARKED = re.compile(r"not|of|than|except|besides|from|after|before|until|till")  # in all of these
 AMOUNT_BEFORE = frozenset(("is", "it's", "that's", "be", "to", "makes", "for", "at", "only", "just"))
+AMOUNT_LEADS = frozenset(("it", "it's", "it'll", "that", "that's", "that'll", "price", "rate", "cost", "total", "fare"))
+CORRECTING = frozenset(("mean", "meant", "say", "said", "correction", "oops", "make", "rather", "wait"))  # for CORRECTS
 BREAKFAST_NOUNS = frozenset(("room", "hall", "area", "table", "tables", "time", "menu", "lounge", "terrace"))
 
 
@@ -121,8 +124,10 @@ class Seen(NamedTuple):
     marks: dict[int, Marks]  # first token of a value -> what is around it; plain ones are left out
     has_price: bool
     has_time: bool
+    has_number: bool  # without a unit
     is_echo: bool  # "Wednesday?"
     denies_echo: bool  # "No, nobody is in."
+    corrects: bool  # "I meant three"
 
 
 @lru_cache(maxsize=8192)
@@ -138,7 +143,10 @@ def see(raw: tuple[str, ...]) -> Seen:
     words, mentions = sentence.words, sentence.mentions
     whole = " ".join(words)
     has_moves = any(w in MOVES for w in words)
+    corrects = not CORRECTING.isdisjoint(words) and CORRECTS.search(whole) is not None
     marked = {m.start: find_marks(sentence, m, has_moves) for m in mentions if m.kind != "price"}
+    if corrects:
+        marked.update((m.start, marked[m.start]._replace(left=True)) for m in find_corrected(sentence))
     return Seen(
         sentence,
         whole,
@@ -147,8 +155,10 @@ def see(raw: tuple[str, ...]) -> Seen:
         {start: marks for start, marks in marked.items() if marks is not PLAIN},
         any(m.kind == "price" for m in mentions),
         any(m.kind == "time" for m in mentions),
+        any(m.kind in ("bare", "loose") for m in mentions),
         is_echo(sentence),
         denies_echo(sentence),
+        corrects,
     )
 
 
@@ -218,6 +228,15 @@ def is_left(sentence: Sentence, m: Mention) -> bool:
     return swaps and following in ("for", "with")
 
 
+def find_corrected(sentence: Sentence) -> list[Mention]:
+    """The values taken back: "at two, sorry, I meant three"."""
+    return [
+        left
+        for left, right in pairwise(m for m in sentence.mentions if m.kind != "cap")
+        if left.kind == right.kind and CORRECTS.search(" ".join(sentence.words[left.end : right.start]))
+    ]
+
+
 def drop_contrast(sentence: Sentence, start: int, end: int, inside: list[tuple[str, Value, Mention]]) -> str:
     """The clause without the "not" of "Tuesday, not Thursday", which denies the second value alone; "" if none."""
     words = list(sentence.words[start:end])
@@ -249,10 +268,15 @@ def is_joined(sentence: Sentence, m: Mention, inside: list[tuple[str, Value, Men
     return False
 
 
-def is_amount(sentence: Sentence, m: Mention) -> bool:
-    """Whether a number without a unit can only be an amount of money: no hour, party or stay is that large."""
-    is_large = m.kind in ("bare", "loose") and isinstance(m.value, int) and m.value > 60
-    is_said = not m.start or sentence.words[m.start - 1] in AMOUNT_BEFORE
+def is_amount(sentence: Sentence, m: Mention, is_asked: bool) -> bool:
+    """Whether a number without a unit can only be an amount of money: no hour, party or stay is that large.
+
+    A price that is not asked for is told as one: "That's 80", "It will be 80".
+    """
+    is_large = m.kind in ("bare", "loose") and isinstance(m.value, int) and m.value > 24
+    lead = sentence.words[max(0, m.start - 3) : m.start]
+    is_said = not m.start or lead[-1] in AMOUNT_BEFORE
+    is_said = is_said and (is_asked or any(w in AMOUNT_LEADS for w in lead))
     return is_large and is_said and not "".join(sentence.words[m.end : m.end + 1]).isalpha()
 
 

@@ -12,13 +12,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from textgym.tasks.dialogue.cues import (
+    ARRIVING,
     COSTLESS,
     DETAILS,
     GRANTS,
+    SHALL_I_BOOK,
     TOPIC_WORDS,
     WEAK_ASKS,
     SentenceCues,
     find_clause_cues,
+    is_agreed,
 )
 from textgym.tasks.dialogue.meaning import SLOTS, Meaning, Value
 from textgym.tasks.dialogue.notice import (
@@ -162,6 +165,9 @@ class Reader:
         self.known_times: set[str] | None = None
         self.asked: dict[str, None] = {}
         self.neutral: list[tuple[str, Value, bool]] = []  # (slot, value, in a booking clause)
+        self.said: list[tuple[str, Value, Clause, bool]] = []  # and not denied; the last: in a booking clause
+        self.doubtful = False
+        self.before: list[tuple[str, Value, Mention]] = []  # the values of the sentence before
         self.offered: dict[tuple[str, Value], None] = {}
         self.denied: dict[tuple[str, Value], None] = {}
         self.answers: dict[str, int] = {}
@@ -184,6 +190,8 @@ class Reader:
     def take_sentence(self, part: Seen, is_first: bool) -> None:
         sentence, cues = part.sentence, part.cues
         values = self.resolve(sentence)
+        if part.corrects:
+            values = self.correct(sentence, values)
         question = sentence.is_question
         before = len(self.asked)
         told_about = {slot for slot, _, _ in values}
@@ -211,7 +219,21 @@ class Reader:
                     self.asked[slot] = None  # "single or double?"
         if question and not asks:
             self.readback = self.readback or bool(told_about) or (cues.right and bool(self.neutral or self.offered))
+            self.readback = self.readback or (SHALL_I_BOOK.search(part.whole) is not None and not self.declined)
         self.take_short_answer(cues, is_first, bool(values), len(self.answers) > answered)
+        self.before = values or self.before
+
+    def correct(self, sentence: Sentence, values: list[tuple[str, Value, Mention]]) -> list[tuple[str, Value, Mention]]:
+        """ "Sorry, I meant three" takes back what the sentence before said of the slot."""
+        if not values and self.before and len(sentence.mentions) == 1:
+            slot, m = self.before[-1][0], sentence.mentions[0]
+            if m.kind in ("bare", "loose", "people") and isinstance(m.value, int) and 0 < m.value <= 24:
+                value: Value = self.clock(m.value) if slot == "time" else m.value
+                values = [(slot, value, m)] if slot in ("time", "people", "nights") else []
+        slots = {slot for slot, _, _ in values}
+        self.neutral = [said for said in self.neutral if said[0] not in slots]
+        self.said = [said for said in self.said if said[0] not in slots]
+        return values
 
     def resolve(self, sentence: Sentence) -> list[tuple[str, Value, Mention]]:
         """The mentions that fit this kind of house, as (slot, value, mention)."""
@@ -231,6 +253,8 @@ class Reader:
                     if self.known_times is None:
                         self.known_times = list_known_times(self.context)
                     out.append(("time", say_clock(m.value[0], m.value[1], m.value[2], self.known_times, self.kind), m))
+            elif m.kind == "day" and prev in ("until", "till") and m.start == 1 and len(words) - m.end <= 2:
+                out.append(("day", str(m.value), m))  # "Until Thursday!"
             elif m.kind == "day":
                 before = words[max(0, m.start - 4) : m.start]
                 moved = any(w in MOVES for w in words[: m.start])
@@ -380,12 +404,13 @@ class Reader:
         books = cues.books or self.carry == "booked"
         denies_hour = cues.negated and not (books or question)
         denies_hour = denies_hour and (clause.that_hour or any(slot == "time" for slot, _, _ in inside))
-        confirms = books and not negated and not cues.unsure
+        confirms = books and not (negated or cues.unsure or cues.doubtful)
+        self.doubtful = self.doubtful or cues.doubtful
         # "Your booking is confirmed: a table ..." hands its sense on to what follows the colon
         leads = clause.leads and not inside
         self.carry = ("not" if negated else "booked" if confirms else "") if leads else ""
         about = self.take_rules(text, limited)
-        if part.has_price or self.context.pending == "price":
+        if part.has_price or (self.context.meaning.items and (self.context.pending == "price" or part.has_number)):
             self.take_prices(sentence, clause, inside)
         if not (part.has_price or about or question or cues.negated):
             self.take_gifts(text)
@@ -414,8 +439,12 @@ class Reader:
             if marks.left:
                 self.denied[slot, value] = None  # "moved from Monday to Thursday", "swapped Monday for Thursday"
                 continue
-            if slot in ("day", "time") and marks.but_this:
+            if slot in ("day", "time") and marks.but_this and not is_agreed(text):
                 continue
+            if slot == "time" and self.is_just_before(str(value)) and ARRIVING.search(text) and " or " not in text:
+                continue  # "Please be here at 7:20" for 7:30
+            if not (question or negated or cues.unsure):
+                self.said.append((slot, value, clause, confirms))
             if slot == "people" and question and "or more" in text:
                 continue  # "Just the two of you, or more?"
             if about and negated and not (slot == "class" and about == "first"):
@@ -440,6 +469,14 @@ class Reader:
             else:
                 self.neutral.append((slot, value, confirms))
         return cues.sorry
+
+    def is_just_before(self, time: str) -> bool:
+        """Whether a time lies in the half hour before the one that the user wants."""
+        wanted = str(self.context.wants.get("time", time))
+        if time == wanted:
+            return False
+        hours, minutes = (int(a) - int(b) for a, b in zip(wanted.split(":"), time.split(":"), strict=True))
+        return 0 < 60 * hours + minutes <= 30
 
     def take_rules(self, clause: str, limited: bool) -> str | None:
         """Notes what the clause says of a rule of the house; returns the topic."""
@@ -469,8 +506,8 @@ class Reader:
     def take_prices(self, sentence: Sentence, clause: Clause, inside: list[tuple[str, Value, Mention]]) -> None:
         mentions = [m for m in sentence.mentions if clause.start <= m.start < clause.end]
         prices = [m for m in mentions if m.kind == "price"]
-        if not prices and self.context.pending == "price":
-            prices = [m for m in mentions if is_amount(sentence, m)]
+        if not prices:
+            prices = [m for m in mentions if is_amount(sentence, m, self.context.pending == "price")]
         things = [str(value) for slot, value, _ in inside if slot in ("room", "service", "destination")]
         of_things = []
         for m in prices:
@@ -548,10 +585,29 @@ class Reader:
         for slot, value in list(self.offered):
             if slot in stated and stated[slot] == value:
                 del self.offered[slot, value]
+        self.contradict(stated)
         complete = all(slot in stated for slot in wants) and bool(wants)
         confirmed = self.confirmed and not any(s in wants and s not in self.context.told for s in self.asked)
-        if complete and not (self.asked or self.refuses or self.regrets or self.readback):
+        if complete and not (self.asked or self.refuses or self.regrets or self.readback or self.doubtful):
             confirmed = True
+        return self.report(stated, confirmed)
+
+    def contradict(self, stated: dict[str, Value]) -> None:
+        """Heard is what is not so, where two clauses are at odds: "Tuesday at one is booked. See you Saturday!" """
+        wants, goal = self.context.wants, dict(self.context.meaning.goal)
+        for slot, value, clause, books in self.said:
+            if slot not in wants or value == wants[slot]:
+                continue
+            agreed = is_agreed(clause.text)
+            if not (agreed or books) or (value == goal.get(slot) and not agreed):
+                continue  # "I had booked Monday, now it's Tuesday"
+            elsewhere = any((s, v, b) == (slot, wants[slot], True) and c is not clause for s, v, c, b in self.said)
+            if elsewhere or stated.get(slot) == wants[slot]:
+                stated[slot] = value
+                self.offered.pop((slot, value), None)
+                self.offered.pop((slot, wants[slot]), None)
+
+    def report(self, stated: dict[str, Value], confirmed: bool) -> Understanding:
         return Understanding(
             asked=tuple(self.asked),
             stated=stated,

@@ -24,6 +24,7 @@ DAY_WORDS = {day.lower(): day for day in DAYS} | {day.lower() + "s": day for day
 DAY_WORDS |= {day.lower() + "'s": day for day in DAYS}
 DAY_WORDS |= dict(zip("mon tue wed thu fri sat sun".split(), DAYS, strict=True))
 DAY_WORDS |= {"tues": "Tuesday", "weds": "Wednesday", "thur": "Thursday", "thurs": "Thursday"}
+GREETED = {"nice", "good", "great", "lovely", "pleasant", "wonderful", "happy", "fine"}  # before a day: a wish
 SHY_DAYS = {"sat", "sun", "wed", "mon"}  # words of their own when written small
 
 NUMBERS = {w: i for i, w in enumerate(SMALL)} | TENS
@@ -34,7 +35,11 @@ PERSON_UNITS = set(
 )
 NIGHT_UNITS = {"nights", "night", "nights'"}
 EURO_UNITS = {"euros", "euro", "eur", "€"}
-PRICE_BEFORE = {"cost", "costs", "costing", "price", "charge", "pay", "€", "eur", "fee", "charges"}
+OTHER_MONEY = {"pounds", "pound", "£", "quid", "dollars", "dollar", "$", "bucks", "francs"}  # the sheets say euros
+MONEY_UNITS = EURO_UNITS | OTHER_MONEY
+MONEY_SIGNS = {"€", "£", "$"}
+NO_MINUTES = {*PERSON_UNITS, *MONEY_UNITS, "minutes", "mins"}  # "twenty minutes"
+PRICE_BEFORE = {"cost", "costs", "costing", "price", "charge", "pay", "eur", "fee", "charges"} | MONEY_SIGNS
 TIME_BEFORE = {"at", "around", "until", "till", "by", "after", "before", "from", "@"}
 PEOPLE_BEFORE = {"for", "fit", "fits", "seat", "seats", "holds", "be", "you're"}
 AFTER_PEOPLE = set(DAY_WORDS) | set(  # what may follow a number that stands for people; a noun may not
@@ -206,6 +211,8 @@ def mention_at(words: list[str], raw: Sequence[str], i: int, before: list[Mentio
     """The value that starts at token i, if one does."""
     w = words[i]
     day = DAY_WORDS.get(w)
+    if day and i and words[i - 1] in GREETED:
+        return None  # "Have a nice Saturday!" wishes a good day, whichever was booked
     if day and (w not in SHY_DAYS or raw[i][0].isupper() or (i and words[i - 1] in ("on", "for", "this", ","))):
         return Mention("day", day, i, i + 1)
     if w in ("noon", "midday", "lunchtime"):
@@ -275,7 +282,7 @@ def past_mention(words: list[str], i: int) -> Mention | None:
         hour = read_number(words, i + 1)
         if hour and 1 <= hour[0] <= 12:
             half, end = read_half_day(words, hour[1])
-            if end >= len(words) or words[end] not in EURO_UNITS | PERSON_UNITS:
+            if end >= len(words) or words[end] not in MONEY_UNITS | PERSON_UNITS:
                 return Mention("time", (hour[0], 30, half), i, end)
     return None
 
@@ -288,8 +295,9 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
     if ":" in w or "." in w:
         hour, minute = (int(part) for part in re.split("[:.]", w))
         nxt = words[i + 1] if i + 1 < n else ""
-        if nxt in EURO_UNITS or prev in PRICE_BEFORE:
-            return Mention("price", hour, i, i + 1)
+        if nxt in MONEY_UNITS or prev in PRICE_BEFORE:
+            is_whole = not minute and nxt not in OTHER_MONEY and prev not in OTHER_MONEY
+            return Mention("price", hour if is_whole else -1, i, i + 1)
         if hour > 24 or minute > 59:
             return Mention("bare", -1, i, i + 1)
         half, end = read_half_day(words, i + 1)
@@ -304,14 +312,22 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
         if after == "class" or "class" in words[end : end + 5]:
             return Mention("class", CLASSES[min(value, 2) - 1], i, end + 1) if value in (1, 2) else None
         return Mention("bare", value, i, end + 1)
-    if nxt in EURO_UNITS or prev == "€":
-        return Mention("price", value, i, end + (prev != "€"))
+    if nxt in MONEY_UNITS or prev in MONEY_SIGNS:
+        foreign = nxt in OTHER_MONEY or prev in OTHER_MONEY
+        return Mention("price", -1 if foreign else value, i, end + (nxt in MONEY_UNITS))
     if value <= 25:
         half, stop = read_half_day(words, end)
         if value <= 24 and stop > end and (nxt not in ("h", "hours", "hrs") or (value > 12 and w.isdigit())):
             return Mention("time", (value % 24, 0, half), i, stop)
-        if w in NUMBERS and 1 <= value <= 24 and nxt in MINUTE_WORDS and after not in PERSON_UNITS | EURO_UNITS:
-            minute, stop = read_number(words, end) or (0, end)
+        dash = nxt == "-" and value <= 12  # "nine-thirty"
+        if (
+            w in NUMBERS
+            and 1 <= value <= 24
+            and words[end + dash : end + dash + 1]
+            and words[end + dash] in MINUTE_WORDS
+            and not NO_MINUTES.intersection(words[end + dash + 1 : end + dash + 2])
+        ):
+            minute, stop = read_number(words, end + dash) or (0, end)
             half, stop = read_half_day(words, stop)
             return Mention("time", (value, minute, half), i, stop)
         j = end + (nxt in ("minutes", "mins"))
@@ -329,7 +345,7 @@ def number_mention(words: list[str], i: int, before: list[Mention]) -> Mention |
         return Mention("time", (value // 100, value % 100, ""), i, end + 1)  # "thirteen hundred hours"
     if w.isdigit() and len(w) == 4 and value % 100 < 60 and value < 2400 and (nxt == "hours" or prev in TIME_BEFORE):
         return Mention("time", (value // 100, value % 100, ""), i, end + (nxt == "hours"))
-    if w == "one" and nxt in ("at", "from", "for", "on", "in", "that", "which"):
+    if w == "one" and nxt in ("at", "from", "for", "on", "in", "that", "which") and prev not in ("at", "@", "by"):
         return None  # "the eleven o'clock and one at noon"
     unit = find_unit(words, end)
     if unit:
@@ -428,6 +444,10 @@ def find_unit(words: list[str], i: int) -> str | None:
     return None
 
 
+CORRECTING = frozenset(("mean", "meant", "correction", "oops", "rather", "make"))
+CORRECTION = CORRECTING | frozenset(
+    ("sorry", "i", "no", "wait", "that", "or", "er", "um", ",", "-", "–", "—", "at", "for")
+)
 LIST_WORDS = frozenset((",", "and", "or", "/", "&"))
 
 
@@ -447,7 +467,12 @@ def settle_lists(words: list[str], mentions: list[Mention]) -> list[Mention]:
                 left, right = (near, m) if near.start < m.start else (m, near)
                 between = words[left.end : right.start]
                 joined = {"and", "or", "/", "&"} & set(words[left.end : right.end + 2])  # "6, 7 or 8", not "7:30, four"
-                if joined and between and len(between) <= 2 and all(b in LIST_WORDS for b in between):
+                corrected = left is near and CORRECTING.intersection(between) and all(w in CORRECTION for w in between)
+                if corrected and near.kind == "time" and 0 <= m.value <= 24:
+                    settled[k] = m._replace(kind="time", value=(m.value % 24, 0, ""))  # "at two, sorry, I meant three"
+                elif corrected and near.kind in ("people", "nights"):
+                    settled[k] = m._replace(kind=near.kind)
+                elif joined and between and len(between) <= 2 and all(b in LIST_WORDS for b in between):
                     if near.kind == "time" and 0 <= m.value <= 24:
                         settled[k] = m._replace(kind="time", value=(m.value % 24, 0, ""))
                     elif near.kind in ("people", "nights", "price"):

@@ -33,6 +33,8 @@ VERBISH = frozenset("is are was be been am have has had do does did can could wi
 CAPITAL_OK = frozenset("I I'm I'll I've I'd OK Mr Mrs Ms Miss Dr Salon Street Wi Sir Madam Fi".split())
 LETTERS = re.compile(r"\w+")
 LOWER_WORDS = FUNCTION - {"i", "i'm", "i've", "i'll", "i'd"}
+LIST_HEADS = frozenset(":.!-–—")
+DONE_WORDS = frozenset("booked reserved confirmed noted done fixed arranged confirmation booking reservation".split())
 NO_END = DETERMINERS | frozenset("and or but under from of".split())
 
 
@@ -50,7 +52,7 @@ def rate_shape(text: str) -> float:
     if n >= 4:
         little = sum(w in FUNCTION for w in lower) / n
         if little < 0.2:
-            score *= 0.35 + 3.25 * little
+            score *= max(0.35 + 3.25 * little, 0.0 if faults else rate_list(tokens))
     if n > 3:
         score *= min(1.0, len(set(lower)) / n / 0.55)
         pairs = list(pairwise(lower))
@@ -60,7 +62,7 @@ def rate_shape(text: str) -> float:
         0
         if text.isascii() and text.isprintable()
         else sum(
-            not (c.isascii() or c.lower() in "äöüß€–—’") or (not c.isprintable() and c not in "\n\t")
+            not (c.isascii() or c.lower() in "äöüß€£–—’‘“”…") or (not c.isprintable() and c not in "\n\t")
             for c in text[:MAX_CHARS]
         )
     )
@@ -70,6 +72,27 @@ def rate_shape(text: str) -> float:
     if n > LONG:
         score *= LONG / n
     return max(0.0, min(1.0, score))
+
+
+def rate_list(tokens: Sequence[str]) -> float:
+    """A booking read out as a list with a form: "Booked: haircut, Tuesday, 1:00.", "Double, Friday, Baker - done."
+
+    It says that it is booked, sets that off with a colon, a dash or a full stop, and no item of it is long.
+    """
+    items: list[list[str]] = [[]]
+    heads = []  # what stands before a colon, or is a dash's or a sentence's own
+    for token in tokens:
+        if token[0].isalnum():
+            items[-1].append(token.lower())
+            continue
+        if token in LIST_HEADS and items[-1]:
+            heads.append(items[-1])
+        items.append([])
+        if token in "-–—":
+            heads.append(items[-1])
+    said = any(w in DONE_WORDS for head in heads for w in head)
+    short = all(len(item) <= 3 or any(w in FUNCTION for w in item) for item in items)
+    return 0.85 if said and short and tokens[-1] in ".!" and len([item for item in items if item]) > 2 else 0.0
 
 
 def count_faults(tokens: Sequence[str]) -> float:
@@ -148,8 +171,9 @@ def count_faults(tokens: Sequence[str]) -> float:
                 or (token == "," and not previous)
             ):
                 faults += 1
+            trails = previous == "." and tokens[i + 1 : i + 2] != ["."]  # "Tuesday at one ... is that right?"
             if token in ".!?" and not (i and tokens[i - 1] in STOPS):
-                start = True
+                start = not trails
         previous = low
     return faults
 

@@ -75,9 +75,10 @@ def replay(transcript: Transcript, last: bool = True) -> Talk:
     if done < len(responses):
         talk = _copy(talk) if talk else begin(m)
         for response in responses[done:]:
-            if talk.over:
-                break
-            step(talk, read(response, talk.context))
+            if talk.over == "served":
+                take_remark(talk, read(response, talk.context))
+            elif not talk.over:
+                step(talk, read(response, talk.context))
         _remember(m, responses, talk)
     return talk or begin(m)
 
@@ -133,6 +134,11 @@ def step(talk: Talk, u: Understanding) -> None:
         take_asks(talk, u, obstacle)
         take_booking(talk, u, obstacle)
     finish(talk, first_reply=talk.turns == 1)
+
+
+def take_remark(talk: Talk, u: Understanding) -> None:
+    """What is still said when all is booked cannot book, but it can be false."""
+    talk.lies += sum(slot in talk.wants and value != talk.wants[slot] for slot, value in u.stated.items())
 
 
 def take_statements(talk: Talk, u: Understanding, obstacle: str | None) -> None:
@@ -196,16 +202,22 @@ def take_answers(talk: Talk, u: Understanding) -> None:
     if u.prices:
         amounts = {item.name: item.price for item in m.items}
         thing = priced_slot(m.kind)
-        mine = str(talk.told.get(thing, "")) if thing else ""
+        # What is not named is what was last told, asked about or booked, or what this reply speaks of
+        spoken = {value for slot, value in [*talk.told.items(), *u.stated.items(), *u.offered] if slot == thing}
+        mine = [amounts[name] for name in amounts if name in spoken] or list(amounts.values())
+        breakfast = [rules["breakfast"]] if "breakfast" in rules and talk.pending != "price" else []
         factors = {1, int(talk.told.get("people", 1)), int(talk.told.get("nights", 1))}
         right = True
         for name, amount in u.prices:
-            name = name or (mine if talk.pending == "price" else "")
-            allowed = [amounts[name]] if name in amounts else [*amounts.values(), rules.get("breakfast", -1)]
+            prices = mine if len(u.prices) == 1 else amounts.values()
+            allowed = [amounts[name]] if name in amounts else [*prices, *breakfast]
             right = right and any(amount == price * k for price in allowed for k in factors)
         if not right:
             talk.lies += 1
         if talk.pending == "price":
+            talk.question_right = right
+        is_breakfast = talk.pending == "breakfast" and not u.answers and [name for name, _ in u.prices] == [""]
+        if is_breakfast and (not right or u.prices[0][1] == rules["breakfast"]):  # "It's 9 euros."
             talk.question_right = right
     if talk.pending and talk.question_right is not None:
         talk.pending = None

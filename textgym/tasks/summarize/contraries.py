@@ -13,6 +13,7 @@ import re
 from functools import cache
 
 from textgym.tasks.summarize.event import Event
+from textgym.tasks.summarize.lexicon import CLAUSE_BREAKS, NEGATIONS
 
 _BREAK = r"\b"
 _SUM = r"(?:\S+ ){0,3}?(?:[0-9]\S*|euros?|money|gift|donation|sum|cheque|reward)\b"
@@ -205,7 +206,7 @@ _CONTRARY: dict[tuple[str, str], str] = {
     ("accident", "licence"): r"\b(?:keep|keeps|kept|retain\w*|got back|gets back|allowed to drive|may drive|can drive|still drive)\b",
     ("accident", "power"): r"\b(?:lights|power|electricity) (?:\w+ )?(?:stayed on|came on|restored|unaffected|on)\b|\bunaffected\b",
     ("accident", "ice"): r"\b(?:dry|clear|perfect|warm) (?:road|conditions|weather)|\broad was dry|\bice-free\b|\bmelted\b",
-    ("accident", "brakes"): r"\bbrakes (?:worked|were fine|held|were good|were new)|\b(?:good|working|new|perfect) brakes",
+    ("accident", "brakes"): r"\bbrakes (?:did not|didn't|never) (?:fail|malfunction)|\bbrakes (?:worked|were fine|held|were good|were new)|\b(?:good|working|new|perfect) brakes",
     ("break-in", "arrest"): r"\b(?:escaped|got away|at large|released|let go|fled|still looking|still hunting|freed|without a trace)\b|\bno (?:suspect|arrest|trace)",
     ("break-in", "river"): r"\b(?:nothing|none) (?:\w+ ){0,3}(?:found|recovered|turned up)|\bvanished\b|\bstill missing\b",
     ("break-in", "watch"): r"\b(?:stopped|refus\w+|no longer|ignored|moved away)\b",
@@ -294,7 +295,27 @@ def find_contraries(event: Event, marked: list[str], prompt: str) -> tuple[bool,
     """Whether the tokens turn the event, the reason and the result around, in words that are not the prompt's."""
     text = " " + " ".join(marked)
     reversed_, reason, result = (
-        pattern is not None and (hit := pattern.search(text)) is not None and hit.group() not in prompt
+        pattern is not None and _is_contrary(pattern, text, prompt)
         for pattern in _compile(event.kind, event.reason, event.result)
     )
     return reversed_, reason, result
+
+
+def _is_contrary(pattern: re.Pattern[str], text: str, prompt: str) -> bool:
+    hit = pattern.search(text)
+    return hit is not None and hit.group() not in prompt and not _is_denied(pattern, hit, text)
+
+
+def _is_denied(pattern: re.Pattern[str], hit: re.Match[str], text: str) -> bool:
+    """Whether the text denies the opposite: "no permit was granted", "the river was not high"."""
+    before = text[: hit.start()].split()[-3:]
+    for at in range(len(before) - 1, -1, -1):
+        if before[at] in CLAUSE_BREAKS or before[at] in ".,;:!?()":
+            break
+        if before[at] in NEGATIONS:
+            return True
+    words = hit.group().split()
+    if NEGATIONS.isdisjoint(words):
+        return False
+    # A negation that the pattern does not ask for
+    return pattern.search(" " + " ".join(w for w in words if w not in NEGATIONS) + " ") is not None

@@ -667,7 +667,7 @@ TOWN_KINDS: tuple[Kind, ...] = (
             outcome(
                 "shelves",
                 "the shelves are empty|none is left on any shelf|~retailers have removed the goods from sale",
-                "shel* empty remov* cleared off_sale",
+                "shel* empty remov* cleared off_sale stopped_sell* stop_sell* stops_sell* longer_sell* longer_sold longer_on_sale",
             ),
         ),
     ),

@@ -95,6 +95,52 @@ _TAKING_WITH = {
     "turned": "down", "ruled": "out", "instead": "of", "rather": "than", "spite": "of", "regardless": "of",
     "dropped": "out", "drops": "out", "unlikely": "to", "failed": "to", "fails": "to", "fail": "to",
 }  # fmt: skip
+# What a fact calls by a word of its own where others deny the opposite: "did not work" for "broken". The words that
+# are denied stand before the colon, words of such facts behind it.
+_DENIALS = """
+work works working worked function functioned functioning ring rang sound: broken failed dead off
+work works working worked function functioned functioning: malfunctioned defective deactivated
+repaired mended fixed: broken defective failed
+shut close closed locked lock: open
+open opened: shut closed
+safe: unsafe
+suitable secure modern: old obsolete
+enough much many sufficient adequate plenty: lack shortage low poor inadequate small insufficient
+enough much many sufficient adequate plenty: exhausted ran nothing receded
+room space place big large fit fitted fits wide: small narrow impassable insufficient space modest
+afford pay paid meet repay cover keep: high doubled unaffordable debts debt rent cost
+allow allowed let permit permitted approve approved: stopped prohibited permit authorisation refused
+let allow permit: ill illness health
+give given gave grant granted: permit authorisation refused
+get past reach come came through visit visited: roadworks road dug
+go continue carry work manage keep: ill illness health old age
+run running ran move moved moving operate operating: still stopped suspended moved jam jammed congestion
+last lasted suffice sufficed left: ran exhausted
+take sit write attend: missed exam
+sing speak voice perform talk: voice throat laryngitis speaking
+carry carried bring brought move moved get got: narrow impassable
+sell selling sold offer stock: empty removed
+polite friendly kind nice respectful: rude shouted disrespectfully
+answer answered reply replied respond responded react: unanswered ignored silent unresponsive
+need needed use: grown adulthood redundant
+good better: poor low bad wrong
+clean hygienic: dirty dirt hygiene
+right correct listed mentioned: wrong mistakes errors failed
+time early: late delay hours
+calm comfort comforted: cry inconsolable
+drive driving: licence drive
+sleep slept rest: sleep
+happy pleased glad: sad disappointed angry regret sorry cross
+speak talking speaking talk: speaking angry
+warm heated: cold heating broken
+bright lit: dark broken lamp
+there home in present inside: away absent holiday empty nobody
+"""
+DENIED_AS: dict[str, frozenset[str]] = {}
+for _line in _DENIALS.strip().splitlines():
+    _denied, _, _meant = _line.partition(":")
+    for _word in _denied.split():
+        DENIED_AS[_word] = DENIED_AS.get(_word, frozenset()).union(_meant.split())
 # After "no" these make no negation; the same for "only" after "not".
 NO_NEGATION_BEFORE = frozenset(
     ["longer", "more", "matter", "wonder", "doubt", "later", "less", "fewer", "sooner", "only", "just"]
@@ -146,14 +192,19 @@ class KindLexicon:
             for fact in facts.values():
                 self._add(fact.yes, role, fact.id, "yes")
                 self._add(fact.no, role, fact.id, "no")
-        common = _words_in(_flat((*kind.heads, *kind.adjuncts)))
+        common = words_in(flatten((*kind.heads, *kind.adjuncts)))
         # The words of our own wordings: none of them can speak of another reason or result.
         self.own_words = {
-            fact.id: common | _words_in((*fact.clauses, *fact.formal, *getattr(fact, "phrases", ())))
+            fact.id: common | words_in((*fact.clauses, *fact.formal, *getattr(fact, "phrases", ())))
             for facts in (kind.reasons, kind.results)
             for fact in facts.values()
         }
-        amount = _words_in(_flat(kind.amount_sentences))
+        self.wordings = {
+            fact.id: words_in((*fact.clauses, *fact.formal, *getattr(fact, "phrases", ())))
+            for facts in (kind.reasons, kind.results)
+            for fact in facts.values()
+        }
+        amount = words_in(flatten(kind.amount_sentences))
         # The first letters of those words and of what is said of the amount: no news in a summary.
         self.own_stems = {id: frozenset(w[:STEM] for w in words | amount) for id, words in self.own_words.items()}
         self.word_polarity: dict[tuple[int, str, str], int] = {}  # by (role, id, word), where the words differ
@@ -233,7 +284,8 @@ class KindLexicon:
         return 0 if len(seen) != 1 else -1 if True in seen else 1
 
 
-def _flat(templates: tuple[Template, ...]) -> list[str]:
+def flatten(templates: tuple[Template, ...]) -> list[str]:
+    """The texts of templates, whatever is chosen in them."""
     texts: list[str] = []
     for template in templates:
         for piece in template:
@@ -241,7 +293,7 @@ def _flat(templates: tuple[Template, ...]) -> list[str]:
     return texts
 
 
-def _words_in(texts: Iterable[str]) -> frozenset[str]:
+def words_in(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(word for text in texts for word in TOKEN.findall(_SLOT.sub(" ", text).lower()))
 
 
@@ -297,6 +349,21 @@ def is_negated(marks: list[tuple[int, int]] | None, words: list[str], at: int, b
     return False
 
 
+def is_agreeing(
+    marks: list[tuple[int, int]] | None, words: list[str], at: int, wording: frozenset[str], reach: int = 5
+) -> bool:
+    """Whether what is denied around word `at` is the opposite of what a fact's wording says: "did not work", broken."""
+    for position, _ in marks or ():
+        if not position - reach <= at <= position + reach:
+            continue
+        for k in range(position + 1, min(len(words), position + reach + 1)):
+            if words[k] in CLAUSE_BREAKS or words[k] in ".,;:!?()":
+                break
+            if not wording.isdisjoint(DENIED_AS.get(words[k], ())):
+                return True
+    return False
+
+
 def find_taking(words: list[str], at: int) -> str:
     """The word of `TAKING` that takes away word `at` of its clause; empty if there is none."""
     for k in range(at - 1, max(-1, at - 6), -1):
@@ -316,8 +383,9 @@ def clause_start(words: list[str], at: int) -> int:
 
 
 def _broken(words: list[str], left: int, right: int) -> bool:
-    """Whether a clause ends between two positions."""
-    return any(words[k] in CLAUSE_BREAKS or words[k] in ".,;:!?()" for k in range(left + 1, right))
+    """Whether a clause ends between two positions; "not because of the rent" denies the rent."""
+    start = left + 2 if words[left + 1] == "because" else left + 1
+    return any(words[k] in CLAUSE_BREAKS or words[k] in ".,;:!?()" for k in range(start, right))
 
 
 @cache

@@ -7,6 +7,7 @@ wrote is read by the same rules. Faults add up: 1 is one plain contradiction.
 from __future__ import annotations
 
 from textgym.tasks.summarize.contraries import find_contraries
+from textgym.tasks.summarize.contrasts import find_contrasts
 from textgym.tasks.summarize.event import Event
 from textgym.tasks.summarize.fluency import AUX, DAY, ED, FIRST, LAST, MONTH, NAME_CLASS, OPEN, PAST, STOP, TOWN
 from textgym.tasks.summarize.lexicon import (
@@ -21,6 +22,7 @@ from textgym.tasks.summarize.lexicon import (
     KindLexicon,
     clause_start,
     find_taking,
+    is_agreeing,
     is_negated,
     lexicon_of,
     mark_negations,
@@ -40,6 +42,7 @@ WEIGHTS: dict[str, float] = {
 }
 MARKED = 120  # tokens searched for plain opposites
 EXTRA = 0.4  # fault of a second reason or result, told beside the right one
+ASPECTUAL = frozenset(["stop", "stops", "stopped", "cease", "ceased", "quit", "started", "began"])
 _NAMES = frozenset((FIRST, LAST, TOWN))
 _DAY_SHORT = {
     "Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday", "Thur": "Thursday",
@@ -127,6 +130,8 @@ def read_facts(reading: Reading, event: Event, lows: list[str], classes: list[in
                 expected = lexicon.polarity[role, id] if mode == "yes" else -1
                 if not expected:  # "not everything was taken"; but "cut the power" is no light in a dark street
                     expected = max(0, lexicon.word_polarity.get((role, id, low), 0))
+                if expected > 0 and negated and is_agreeing(marks, lows, at, lexicon.wordings[id]):
+                    negated = False
                 if expected and (expected < 0) != (negated or _is_undone(lows, at, expected < 0)):
                     flipped.add(fact_of[role])
                     if expected > 0:
@@ -142,7 +147,11 @@ def read_facts(reading: Reading, event: Event, lows: list[str], classes: list[in
         if not true_hit:
             for role, _, mode in hits:
                 says = mode == "yes" or (mode == "no" and is_negated(marks, lows, at))
-                if says and (role == OPPOSITE or low not in own):
+                if (
+                    says
+                    and (role == OPPOSITE or low not in own)
+                    and not _is_part(lexicon, event, role, marks, lows, at)
+                ):
                     wrong.setdefault(role, at)
     if marks is not None and "event" not in flipped and _is_denied(marks, lows, last, event, lexicon):
         flipped.add("event")
@@ -168,16 +177,34 @@ def read_facts(reading: Reading, event: Event, lows: list[str], classes: list[in
         ):
             reading.faults += 1.0
             reading.told[fact] = 0.0
+    charged: set[int] = set()
     for role, at in wrong.items():
         if role == OPPOSITE:
             near = last in lows[max(0, at - 2) : at]
             if (not reading.told["event"] and "event" not in flipped) or near:
                 reading.faults += 1.0
+                charged.add(at)
         elif role != EVENT and not reading.told[fact_of[role]] and fact_of[role] not in flipped:
             reading.faults += 1.0 if role == THING else 0.85
+            charged.add(at)
         elif role in (REASON, RESULT) and reading.told[fact_of[role]] and not any(abs(at - k) <= 2 for k in told_at):
             reading.faults += EXTRA
+    if any(at not in charged for at in find_contrasts(event, lows, prompt)):
+        reading.faults += 1.0
     return told_at
+
+
+def _is_part(
+    lexicon: KindLexicon, event: Event, role: int, marks: list[tuple[int, int]] | None, lows: list[str], at: int
+) -> bool:
+    """A word of another reason or result that stands in words for the right one: "did not fit", "stopped selling"."""
+    if role < REASON:
+        return False
+    if lows[at] in ASPECTUAL and at + 1 < len(lows) and lows[at + 1].endswith("ing"):
+        return True
+    return marks is not None and any(
+        is_agreeing(marks, lows, at, lexicon.wordings[id]) for id in (event.reason, event.result)
+    )
 
 
 def _is_denied(marks: list[tuple[int, int]], lows: list[str], last: str, event: Event, lexicon: KindLexicon) -> bool:

@@ -23,8 +23,8 @@ WRONG_BEFORE = dict.fromkeys(
 ) | dict.fromkeys((*MONTHS, *listed("summer winter spring autumn week month year night moment")), ("an", "um", "auf"))
 
 
-def check_circumstance(tally: Tally, x: Circumstance, read: ReadClause | None) -> None:
-    """Look for a circumstance in the way that its kind is said."""
+def check_circumstance(tally: Tally, x: Circumstance, read: ReadClause | None) -> Item | None:
+    """Look for a circumstance in the way that its kind is said; for whom it is done."""
     kind = x.kind
     if kind in ("freq", "manner"):
         check_adverb(tally, (x.word,), read, 1.0)
@@ -44,7 +44,7 @@ def check_circumstance(tally: Tally, x: Circumstance, read: ReadClause | None) -
         city = Phrase(x.word)
         check_place(tally, city, read, ("in",) if kind == "city" else ("nach",), ANY)
     elif kind == "by":
-        check_place(tally, Phrase(x.word, "the"), read, ("mit",), CASE[DAT], det=False)
+        check_place(tally, Phrase(x.word, "the"), read, ("mit", "per"), ANY, det=False)
     elif kind == "place":
         assert x.phrase is not None
         check_place(tally, x.phrase, read, ("in", "an", "auf", "bei"), CASE[DAT])
@@ -54,12 +54,13 @@ def check_circumstance(tally: Tally, x: Circumstance, read: ReadClause | None) -
     elif kind == "with":
         check_place(tally, x.phrase, read, ("mit",), CASE[DAT])
     elif kind == "for":
-        check_place(tally, x.phrase, read, ("für",), CASE[ACC])
+        return check_place(tally, x.phrase, read, ("für",), CASE[ACC])
     elif kind in ("on", "onto"):
         preps = (ON[x.word], "an") if x.word == "on" else (ON[x.word],)
         if x.word == "on" and x.phrase is not None and x.phrase.head in ("bed", "sofa", "cupboard", "chair"):
             preps = ("auf", "in")
         check_place(tally, x.phrase, read, preps, CASE[ACC] if kind == "onto" else CASE[DAT])
+    return None
 
 
 def check_adverb(tally: Tally, concepts: tuple[str, ...], read: ReadClause | None, weight: float) -> None:

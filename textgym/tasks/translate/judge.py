@@ -7,23 +7,33 @@ all of them of `noun_phrases`. Then what was not asked for is counted (`leftover
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textgym.tasks.translate.circumstances import check_circumstance
 from textgym.tasks.translate.leftovers import check_surface, count_leftovers
-from textgym.tasks.translate.lexicon import ACC, CASE, DAT, NOM, VERB_CONCEPTS
+from textgym.tasks.translate.lexicon import ACC, CASE, DAT, VERB_CONCEPTS
 from textgym.tasks.translate.meaning import Clause, Meaning, Sentence
-from textgym.tasks.translate.noun_phrases import check_phrase
+from textgym.tasks.translate.noun_phrases import PRONOUN_KEYS, check_phrase, gender_of, names
 from textgym.tasks.translate.order import order_errors
 from textgym.tasks.translate.participants import (
+    SUBJECT,
+    Marking,
     check_object,
     check_person,
     check_relative_subject,
     check_roles,
     find_order_subject,
+    use_reflexive,
 )
 from textgym.tasks.translate.phrases import Item
 from textgym.tasks.translate.predicates import WH_WORDS, check_link, check_predicate, check_question, check_verb
 from textgym.tasks.translate.reading import ReadClause, Reader, readings_of
 from textgym.tasks.translate.score import COMPONENTS, Tally
+
+AGENT: Marking = (0, ("von", "durch"))
+AS_GIVEN: Marking = (CASE[ACC], ())
+AS_RECIPIENT: Marking = (CASE[DAT], ("an", "zu"))
+AS_FAVOURED: Marking = (0, ("für",))
 
 Expected = tuple[Clause, Sentence, str]  # a clause of the meaning, its sentence, its role: main, sub, rel
 
@@ -53,14 +63,46 @@ def compare(tally: Tally, meaning: Meaning) -> None:
     """Each clause of the meaning with its clause of the response, then the order of words, then what is left over."""
     expected = expected_clauses(meaning)
     # in the order in which they are said, so that pronouns know the gender of their noun
-    for (c, s, role), read in zip(expected, align(expected, tally.reader.clauses), strict=True):
-        check_clause(tally, c, s, role, read)
+    said = align(expected, tally.reader.clauses)
+    expected = [(with_antecedent(c, s, role, read), s, role) for (c, s, role), read in zip(expected, said, strict=True)]
+    subjects = [check_clause(tally, c, s, role, read) for (c, s, role), read in zip(expected, said, strict=True)]
+    if len(expected) > 1:
+        check_exchanged(tally, expected, said, subjects)
     for clause in tally.reader.clauses:
         if clause.aligned:
             tally.order += order_errors(clause)
         else:
             tally.order += 0.5 if clause.finite is not None else 0.3
     count_leftovers(tally)
+
+
+def with_antecedent(c: Clause, s: Sentence, role: str, read: ReadClause | None) -> Clause:
+    """The clause; its pronoun bound to whom the response names: weil Tom müde ist, lacht er for Tom .. because he .."""
+    p = c.subject
+    if role != "sub" or read is None or p.of or p.head not in ("he", "she", "they") or s.link in ("and", "but", "that"):
+        return c
+    for q in (s.main.subject, s.main.obj):
+        if q is None or q.head in PRONOUN_KEYS:
+            continue
+        for x in read.items:
+            if not x.prep and names(q, x) and gender_of(q, x) == {"he": "m", "she": "f", "they": "p"}[p.head]:
+                return replace(c, subject=replace(p, of=q.head))
+    return c
+
+
+def check_exchanged(
+    tally: Tally, expected: list[Expected], said: list[ReadClause | None], subjects: list[Item | None]
+) -> None:
+    """A clause with the subject of another: Tom schläft, weil Anna lacht for "Anna sleeps because Tom laughs"."""
+    for (c, _, role), read, subject in zip(expected, said, subjects, strict=True):
+        if read is None or subject is None or role == "rel" or c.subject.head in PRONOUN_KEYS or subject in read.items:
+            continue
+        for (d, _, _), other, owner in zip(expected, said, subjects, strict=True):
+            if d.subject.of == c.subject.head:
+                continue  # obwohl Laura müde ist, lacht sie: the same person
+            if other is not None and subject in other.items and (owner is None or owner not in other.items):
+                tally.facts += 1.0
+                return
 
 
 def expected_clauses(meaning: Meaning) -> list[Expected]:
@@ -105,39 +147,53 @@ def likeness(c: Clause, role: str, clause: ReadClause) -> float:
     return value
 
 
-def check_clause(tally: Tally, c: Clause, s: Sentence, role: str, read: ReadClause | None) -> None:
-    """All that one clause of the meaning says."""
+def check_clause(tally: Tally, c: Clause, s: Sentence, role: str, read: ReadClause | None) -> Item | None:
+    """All that one clause of the meaning says; its subject as the response says it."""
     frame, passive, matched = check_verb(tally, c, read)
-    nominative: Item | None = None
-    item: Item | None = None
-    if s.mood == "order" and role == "main":
-        nominative = find_order_subject(tally, c, read)
+    ordered = s.mood == "order" and role == "main"
+    flipped = frame == "flip"
+    as_subject: Marking = AGENT if passive else (CASE[DAT], ()) if flipped else SUBJECT
+    if ordered:
+        subject = find_order_subject(tally, c, read)
         if read is not None:
             read.ordered = True
     elif role == "rel":
-        nominative = check_relative_subject(tally, c, read)
-    elif passive:
-        check_phrase(tally, c.subject, read, CASE[DAT], ("von",), matched)
-    elif frame == "flip":
-        check_phrase(tally, c.subject, read, CASE[DAT], (), matched)
+        subject = check_relative_subject(tally, c, read)
     else:
-        nominative = check_phrase(tally, c.subject, read, CASE[NOM], (), matched)
+        subject = check_phrase(tally, c.subject, read, as_subject[0] or CASE[DAT], as_subject[1], matched)
+    nominative = None if passive or flipped else subject
+    item: Item | None = None
+    doer = (c.subject, subject)
     if c.obj is not None:
         item = check_object(tally, c, read, frame, passive, matched)
-        if frame == "flip" or passive:
+        as_object: Marking
+        if passive or flipped:
             nominative = item
+            as_object = SUBJECT
+        elif "+" in frame:
+            as_object = (0, (frame.split("+")[0],))
+        else:
+            as_object = (CASE[DAT] if frame == "d" else CASE[ACC], ())
+        if not ordered and matched:
+            check_roles(tally, c.verb, read, doer, (c.obj, item), (as_subject, as_object))
     if c.recipient is not None:
         other = check_phrase(tally, c.recipient, read, CASE[DAT], (), matched, recipient=True)
-        check_roles(tally, nominative, other, DAT)
-    if item is not None and not passive and frame != "flip":
-        check_roles(tally, nominative, item, DAT if frame == "d" else ACC)
+        if not ordered:
+            check_roles(tally, c.verb, read, doer, (c.recipient, other), (as_subject, AS_RECIPIENT))
+        if c.obj is not None:
+            check_roles(tally, c.verb, read, (c.obj, item), (c.recipient, other), (AS_GIVEN, AS_RECIPIENT))
     if read is not None:
         check_person(tally, c, s, role, read, nominative)
     for x in c.circumstances:
-        check_circumstance(tally, x, read)
+        found = check_circumstance(tally, x, read)
+        if x.phrase is not None and x.kind == "for" and not ordered:
+            check_roles(tally, c.verb, read, doer, (x.phrase, found), (as_subject, AS_FAVOURED))
+    if read is not None and subject is not None:
+        use_reflexive(read, subject)
     if c.predicate:
-        check_predicate(tally, c, read)
+        check_predicate(tally, c, read, subject)
     if role == "sub":
         check_link(tally, s, read)
     if role == "main" and s.mood in WH_WORDS:
         check_question(tally, c, s.mood, read)
+    return subject

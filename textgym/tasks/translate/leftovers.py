@@ -25,7 +25,7 @@ POLITE = frozenset(listed("sie ihnen ihr ihre ihren ihrem ihrer ihres uhr hause"
 
 def count_leftovers(tally: Tally) -> None:
     """What the response says and the meaning does not."""
-    names = numbers = times = 0
+    names = numbers = times = persons = 0
     for clause in tally.reader.clauses:
         for x in clause.items:
             if x.lower:
@@ -40,6 +40,7 @@ def count_leftovers(tally: Tally) -> None:
                     tally.extra += 1.0
                 elif x.pronouns or x.demonstrative:
                     tally.extra += 0.7
+                    persons += bool(x.pronouns)
                 else:
                     tally.extra += 1.0 + 0.6 * len(x.adjectives)
                     if x.mask == 0:
@@ -66,6 +67,7 @@ def count_leftovers(tally: Tally) -> None:
                     times += 1
     tally.facts += 0.8 * names if not tally.lost_name else 1.1 * names
     tally.facts += (1.2 if tally.lost_number else 0.6) * numbers
+    tally.facts += 0.6 * min(persons, tally.lost_pronoun)  # he for she
     if tally.lost_time and times:
         tally.facts += 1.0
     elif times:

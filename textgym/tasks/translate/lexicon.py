@@ -196,7 +196,7 @@ PRONOUNS = {
     "Sie": ("Sie", "Sie", "Ihnen"),
 }
 PREPOSITIONS = {  # word -> cases it takes
-    **dict.fromkeys(listed("durch für gegen ohne um bis"), CASE[ACC]),
+    **dict.fromkeys(listed("durch für gegen ohne um bis per"), CASE[ACC]),
     **dict.fromkeys(listed("aus bei mit nach seit von zu gegenüber"), CASE[DAT]),
     **dict.fromkeys(listed("an auf hinter in neben über unter vor zwischen"), CASE[ACC] | CASE[DAT]),
     **dict.fromkeys(listed("wegen trotz während statt"), CASE[GEN] | CASE[DAT]),
@@ -330,6 +330,17 @@ def _add_verbs() -> None:
     for entry in VERBS.values():
         for verb, frame in entry.options:
             _add_verb(verb, {entry.english: frame})
+        if "dir" in entry.objects:  # wo fährt er hin?
+            for verb, frame in entry.options:
+                if not verb.prefix:
+                    away = verb._replace(
+                        lemma=f"hin|{verb.infinitive}", prefix="hin", participle="hin" + verb.participle
+                    )
+                    _add_verb(away, {entry.english: frame})
+    for english, options in _lines(words.ALSO_VERBS):
+        for option in options.split("/"):
+            text, frame = option.rsplit(" ", 1)
+            _add_verb(make_verb(text), {english: frame})
     for line in words.MORE_VERBS.strip().splitlines():
         for option in line.split(";"):
             text, _ = option.rsplit(" ", 1)
@@ -418,6 +429,9 @@ def _add_determiners() -> None:
 
     for word, mask in _mask_by_form(DER).items():
         add(word, "the", mask, "weak")
+    for gender, articles in DER.items():
+        for case, article in enumerate(articles):  # derjenige, denjenigen
+            add(f"{article}jenig{WEAK[gender][case]}", "the", 1 << (case * 4 + GENDERS.index(gender)), "weak")
     for stem, concepts in (
         ("dies", "this"),
         ("jen", "this"),

@@ -10,13 +10,14 @@ from textgym.tasks.translate.meaning import Phrase
 from textgym.tasks.translate.phrases import Item
 from textgym.tasks.translate.reading import ReadClause
 from textgym.tasks.translate.score import Tally
-from textgym.tasks.translate.words import listed
+from textgym.tasks.translate.words import FEMALE_NAMES, listed
 
 PRONOUN_KEYS = {
     "I": ("ich",), "you": ("du", "ihr", "Sie"), "he": ("er",), "she": ("sie",), "it": ("er", "sie",
     "es"), "we": ("wir",),
     "they": ("sie_p",), "who": ("who",), "what": ("what",),
 }  # fmt: skip
+NEAR = frozenset(listed("in an auf bei zu nach"))  # for a place, one of these for another is no other meaning
 POSSESSIVE_DETS = frozenset(listed("my your his her its our their"))
 
 
@@ -38,6 +39,37 @@ def find_phrase(tally: Tally, p: Phrase, read: ReadClause | None, cases: int, pr
             if value > most:
                 best, most = x, value
     return best
+
+
+def find_pronoun(tally: Tally, p: Phrase, read: ReadClause | None) -> Item | None:
+    """A pronoun for what another clause has named: obwohl Eva müde war, lachte sie for "although she .., Eva .."."""
+    if read is None or p.head in PRONOUN_KEYS or len(tally.reader.clauses) < 2:
+        return None
+    clauses = tally.reader.clauses[: tally.reader.clauses.index(read)]
+    named = next((x for c in clauses for x in c.items if x.used and x.kind == "N" and names(p, x)), None)
+    if named is None:
+        return None
+    gender = gender_of(p, named)
+    keys = {"m": ("er",), "f": ("sie",), "n": ("es", "er", "sie"), "p": ("sie_p",)}[gender]
+    for x in read.items:
+        if x.kind == "N" and not x.used and not x.prep and any(k in keys for k, _, _ in x.pronouns):
+            if p.head in NOUNS:
+                check_noun(tally, p, named)
+            return x
+    return None
+
+
+def names(p: Phrase, x: Item) -> bool:
+    return p.head in x.concepts if p.head in NOUNS else x.names == p.head
+
+
+def gender_of(p: Phrase, x: Item) -> str:
+    """The gender that an item has in the response."""
+    if p.plural:
+        return "p"
+    if x.nouns:
+        return next((n.gender for n, c, m in x.nouns if p.head in c and m & x.mask), "n")
+    return "f" if p.head.startswith("Mrs ") or p.head in FEMALE_NAMES else "m"
 
 
 def likeness(p: Phrase, x: Item, near: bool) -> float | None:
@@ -79,7 +111,7 @@ def check_phrase(
     recipient: bool = False,
 ) -> Item | None:
     """Look for a phrase and check it; what is found is used up."""
-    item = find_phrase(tally, p, read, cases, preps)
+    item = find_phrase(tally, p, read, cases, preps) or find_pronoun(tally, p, read)
     head = p.head
     if item is None:
         miss_phrase(tally, p)
@@ -87,7 +119,9 @@ def check_phrase(
     item.used = True
     tally.slot(0.8 if head in PRONOUN_KEYS else 1.2, 1.0)
     mask = item.mask
-    if head in NOUNS:
+    if item.pronouns and head not in PRONOUN_KEYS:
+        pass
+    elif head in NOUNS:
         check_noun(tally, p, item)
         mask = item.mask
     elif head in PERSONS:
@@ -106,6 +140,7 @@ def check_phrase(
             return item
     elif item.prep and matched:
         tally.agreement += 0.8
+        tally.facts += 0.5 * (recipient and item.prep not in NEAR)
         return item
     elif item.prep:
         check_governed(tally, item, item.cases)
@@ -133,7 +168,9 @@ def miss_phrase(tally: Tally, p: Phrase) -> None:
             tally.lost_number += 1
         if p.det:
             tally.slot(0.4, 0.0)
-    elif head not in PRONOUN_KEYS:
+    elif head in PRONOUN_KEYS:
+        tally.lost_pronoun += 1
+    else:
         tally.lost_name += 1
 
 
@@ -241,14 +278,14 @@ def check_pronoun(tally: Tally, p: Phrase, item: Item) -> int:
 
 def check_place(
     tally: Tally, p: Phrase | None, read: ReadClause | None, preps: tuple[str, ...], cases: int, det: bool = True
-) -> None:
+) -> Item | None:
     """A prepositional phrase: what it names, its preposition, and the case that goes with them."""
     assert p is not None
     item = find_phrase(tally, p, read, cases or ANY, preps)
     if item is None:
         miss_phrase(tally, p)
         tally.slot(0.5, 0.0)
-        return
+        return None
     item.used = True
     tally.slot(1.2, 1.0)
     if p.head in NOUNS:
@@ -260,7 +297,7 @@ def check_place(
         check_pronoun(tally, p, item)
     right = item.prep in preps
     tally.slot(0.6, 1.0 if right else 0.0)
-    if not right and item.prep and p.head in NOUNS and "furn" in NOUNS[p.head].tags:
+    if not right and item.prep and (item.prep not in NEAR or (p.head in NOUNS and "furn" in NOUNS[p.head].tags)):
         tally.facts += 0.5
     if not right:
         tally.agreement += 0.5
@@ -272,3 +309,4 @@ def check_place(
             tally.agreement += 1
     elif item.cases and not item.mask & item.cases:
         tally.agreement += 1
+    return item

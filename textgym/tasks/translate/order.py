@@ -24,7 +24,7 @@ def order_errors(clause: ReadClause) -> float:
     at = next((k for k, x in enumerate(items) if x is finite), 0)
     if clause.kind in ("sub", "rel"):
         late = [x for x in items[at + 1 :] if not x.than]
-        if late:
+        if late and not (clause.modal and len(late) == 2 and all(x.kind == "V" for x in late)):  # hat tragen müssen
             errors += 1
         return errors
     low = finite.text.lower()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textgym.tasks.translate.lexicon import ACC, ANY, CASE, DAT, NOM, NOUNS, PLURAL, SINGULAR, VERBS
-from textgym.tasks.translate.meaning import Clause, Sentence
+from textgym.tasks.translate.meaning import Clause, Phrase, Sentence
 from textgym.tasks.translate.noun_phrases import PRONOUN_KEYS, check_phrase
 from textgym.tasks.translate.phrases import Item
 from textgym.tasks.translate.reading import ReadClause
@@ -66,26 +66,93 @@ def check_relative_subject(tally: Tally, c: Clause, read: ReadClause | None) -> 
     head = c.subject.head
     gender = "p" if c.subject.plural else tally.antecedents.get(head, NOUNS[head].options[0].gender)
     wanted = 1 << ("mfnp".index(gender))
-    if found.demonstrative and not found.mask & wanted:
+    if found.demonstrative and not found.mask & wanted & CASE[NOM]:
         tally.agreement += 1
     return found
 
 
-def check_roles(tally: Tally, subject: Item | None, other: Item | None, case: int) -> None:
-    """Anna sieht Tom is not Tom sieht Anna: where no ending tells, the first is the subject."""
-    if (
-        subject is None
-        or other is None
-        or other.prep
-        or other.pronouns
-        or subject.pronouns
-        or subject.index < other.index
-    ):
+Marking = tuple[int, tuple[str, ...]]  # what shows a role: a case, or one of these prepositions
+SUBJECT: Marking = (CASE[NOM], ())
+
+
+def check_roles(
+    tally: Tally,
+    verb: str,
+    read: ReadClause | None,
+    a: tuple[Phrase, Item | None],
+    b: tuple[Phrase, Item | None],
+    markings: tuple[Marking, Marking],
+) -> None:
+    """Who does it to whom: case, preposition and verb ending tell; where they do not, the first is the subject.
+
+    An error where only the exchanged roles fit: den Hund sieht der Mann is "the man sees the dog" and nothing else.
+    """
+    (p, x), (q, y) = a, b
+    if x is None or y is None or x is y or read is None:
         return
-    if not other.names and not any(NOUNS[x].tags & {"pers", "anim"} for x in other.concepts):
-        return  # a thing is no subject: dieses Geschenk bekam Karl
-    if other.mask & CASE[NOM] and other.mask & CASE[case] and subject.mask & CASE[case]:
-        tally.facts += 1.0
+    as_x, as_y = markings
+    if fits(p, x, as_x, read) and fits(q, y, as_y, read):
+        both_fit = as_x is SUBJECT and x.index > y.index and not (y.pronouns or y.prep)
+        # a thing is no subject: dieses Geschenk bekam Karl
+        reversed_ = both_fit and can_act(q, verb) and fits(q, y, as_x, read) and fits(p, x, as_y, read)
+    else:
+        exchanged = fits(q, y, as_x, read) and fits(p, x, as_y, read)
+        # die Frau kauft ein Apfel is a wrong ending, no apple that buys
+        slip = as_x is SUBJECT and not can_act(q, verb) and x.index < y.index and mask_in(p, x) & as_x[0]
+        reversed_ = exchanged and not slip
+    tally.facts += reversed_
+
+
+def fits(p: Phrase, x: Item, marking: Marking, read: ReadClause) -> bool:
+    """Whether an item can have a role."""
+    cases, prepositions = marking
+    if x.prep:
+        return x.prep in prepositions
+    if not mask_in(p, x) & cases:
+        return False
+    return marking is not SUBJECT or not read.persons or bool(read.persons & persons_in(p, x))
+
+
+def mask_in(p: Phrase, x: Item) -> int:
+    """Cases and genders of an item in the readings that say the phrase."""
+    if p.det == "rel":
+        return x.mask & (PLURAL if p.plural else SINGULAR)
+    keys = PRONOUN_KEYS.get(p.head)
+    if not x.pronouns or keys is None:
+        return x.mask
+    mask = 0
+    for k, m, _ in x.pronouns:
+        if k in keys:
+            mask |= m
+    return mask
+
+
+def persons_in(p: Phrase, x: Item) -> int:
+    """The persons of a verb whose subject an item is."""
+    if x.pronouns:
+        keys = PRONOUN_KEYS.get(p.head, ())
+        persons = 0
+        for k, _, bits in x.pronouns:
+            if k in keys or not keys:
+                persons |= bits
+        return persons
+    if x.names or (x.demonstrative and p.det != "rel"):
+        return SINGULAR_PERSON
+    if p.det == "rel":
+        return PLURAL_PERSON if p.plural else SINGULAR_PERSON
+    mask = x.mask & CASE[NOM] or x.mask
+    if x.count > 1:
+        return PLURAL_PERSON
+    return (PLURAL_PERSON if mask & PLURAL else 0) | (SINGULAR_PERSON if mask & SINGULAR else 0)
+
+
+def can_act(p: Phrase, verb: str) -> bool:
+    """Whether a phrase names somebody who can do what the verb says."""
+    head = p.of if p.head == "it" else p.head
+    if head not in NOUNS:
+        return p.head != "it"
+    tags = NOUNS[head].tags
+    return "pers" in tags or "pers0" in tags or ("anim" in tags and "anim" in VERBS[verb].subjects)
 
 
 def check_person(tally: Tally, c: Clause, s: Sentence, role: str, read: ReadClause, nominative: Item | None) -> None:
@@ -106,22 +173,21 @@ def check_person(tally: Tally, c: Clause, s: Sentence, role: str, read: ReadClau
         return
     if nominative is None:
         return
-    wanted = 0
-    if nominative.pronouns:
-        keys = PRONOUN_KEYS.get(c.subject.head, ())
-        for k, _, bits in nominative.pronouns:
-            if k in keys or not keys:
-                wanted |= bits
-    elif nominative.relative or (role == "rel"):
-        wanted = PLURAL_PERSON if c.subject.plural else SINGULAR_PERSON
-    elif nominative.names or nominative.demonstrative:
-        wanted = SINGULAR_PERSON
-    else:
-        mask = nominative.mask & CASE[NOM] or nominative.mask
-        wanted = (PLURAL_PERSON if mask & PLURAL else 0) | (SINGULAR_PERSON if mask & SINGULAR else 0)
-        if nominative.count > 1:
-            wanted = PLURAL_PERSON
+    wanted = persons_in(c.subject, nominative)
     if s.link == "that" and role == "sub" and read.tense != "past" and persons & 1:
         persons |= SINGULAR_PERSON  # reported speech: er habe
     if wanted and persons and not persons & wanted:
         tally.agreement += 1
+
+
+def use_reflexive(read: ReadClause, subject: Item) -> None:
+    """ich sehe mir den Film an: as free as sich."""
+    persons = {k for k, _, _ in subject.pronouns} & {"ich", "du", "wir", "ihr"}
+    if not persons:
+        return
+    for x in read.items:
+        if x.used or x.prep or x.mask & CASE[NOM]:
+            continue
+        if any(k in persons for k, _, _ in x.pronouns):
+            x.used = True
+            return

@@ -13,13 +13,14 @@ from textgym.tasks.translate.lexicon import ADJECTIVE_MASKS, ANY, FORMS, SEPARAB
 from textgym.tasks.translate.morphology import german_ordinal
 from textgym.tasks.translate.words import listed
 
-TOKEN = re.compile(r"\d+(?:[:.]\d\d)?|[^\W\d_]+(?:['’-][^\W\d_]+)*|[.,?!;:]", re.UNICODE)
+TOKEN = re.compile(r"\d+(?:[:.]\d\d)?|[^\W\d_]+(?:['’-][^\W\d_]+)*(?:(?<=[sxzß])['’](?=\s))?|[.,?!;:]", re.UNICODE)
 SURNAMES = frozenset(words.SURNAMES)
 MAX_CHARACTERS = 3000  # what lies beyond is not read; it counts as added
 MAX_TOKENS = 200
 UNKNOWN = Form()
 NO_CONCEPTS: frozenset[str] = frozenset()
-MONTHS = frozenset(listed("January February March April May June July August September October November December"))
+MONTH_ORDER = listed("January February March April May June July August September October November December")
+MONTHS = frozenset(MONTH_ORDER)
 TIME_CONCEPTS = MONTHS | frozenset(
     listed(
         "day week month year hour minute morning afternoon evening night weekend summer winter spring autumn moment "
@@ -29,6 +30,7 @@ TIME_CONCEPTS = MONTHS | frozenset(
 DEMONSTRATIVES = {  # der, die, das standing alone: gender and case mask, as in lexicon.mask_of
     word: d[1] for word in ("der", "die", "das", "den", "dem") if (d := FORMS[word].determiner) is not None
 }
+WELCHER = frozenset("welch" + ending for ending in ("er", "e", "es", "en", "em"))
 DEMONSTRATIVES["denen"] = 1 << (2 * 4 + 3)
 ORDINAL_WORDS = {german_ordinal(n) + "en": n for n in range(1, 32)}
 
@@ -112,7 +114,7 @@ class PhraseReader:
     def __init__(self, text: str, ihr_is_pronoun: bool = False) -> None:
         self.ihr_is_pronoun = ihr_is_pronoun  # nobody's her, their or your is expected
         self.cut = len(text) > MAX_CHARACTERS
-        self.tokens = TOKEN.findall(text[:MAX_CHARACTERS])
+        self.tokens = TOKEN.findall(text[:MAX_CHARACTERS].replace("€", " Euro"))
         if len(self.tokens) > MAX_TOKENS:
             self.cut = True
             del self.tokens[MAX_TOKENS:]
@@ -190,6 +192,10 @@ class PhraseReader:
         if j < self.n and self.lows[j] == "hause":
             item = Item("A", low)
             item.concepts = frozenset(("home",) if low == "zu" else ("homeward",))
+            return item, j + 1
+        if low == "zu" and j < self.n and self.lows[j] == "fuß":
+            item = Item("A", low)
+            item.concepts = frozenset(("on foot",))
             return item, j + 1
         if self.ends_clause(j):
             return (self.particle(i) if not article else Item("U", low)), j
@@ -284,6 +290,10 @@ class PhraseReader:
             return self.clock(i, (value - 1) * 60 + (15 if low == "viertel" else 45), i + 2)
         if token[0].isdigit() and not token.isdigit():
             hours, minutes = re.split("[:.]", token)[:2]
+            if nxt == "." and i > 0 and lows[i - 1] == "am" and 1 <= int(minutes) <= 12:
+                item = Item("T", token)
+                item.date = (int(hours[:3]), MONTH_ORDER[int(minutes) - 1])
+                return item, i + 2  # am 09.04.
             end = i + 2 if nxt == "uhr" else i + 1
             return self.clock(i, int(hours[:3]) * 60 + int(minutes[:3]), end)
         value = self.value_at(i)
@@ -310,7 +320,11 @@ class PhraseReader:
                 item = Item("T", token)
                 item.date = (value, month)
                 return item, i + 3
-        phrase, j = self.read_phrase(i + 1, ANY, NO_CONCEPTS, "strong")
+            day, j = self.read_day(i)
+            if day is not None:
+                return day, j
+        counted = i + 1 < self.n and self.forms[i + 1].determiner is None  # um eins einen Artikel
+        phrase, j = self.read_phrase(i + 1, ANY, NO_CONCEPTS, "strong") if counted else (None, i)
         if phrase is not None and phrase.nouns:
             phrase.count = value
             return phrase, j
@@ -319,6 +333,15 @@ class PhraseReader:
         item = Item("D", token)
         item.count = value
         return item, i + 1
+
+    def read_day(self, i: int) -> tuple[Item | None, int]:
+        """am 9.4., am 9. 4."""
+        month = self.tokens[i + 2] if self.tokens[i + 3 : i + 4] == ["."] else ""
+        if i == 0 or self.lows[i - 1] not in ("am", "dem") or not month.isdigit() or not 1 <= int(month[:3]) <= 12:
+            return None, i
+        item = Item("T", self.tokens[i])
+        item.date = (int(self.tokens[i][:3]), MONTH_ORDER[int(month) - 1])
+        return item, i + 4
 
     @staticmethod
     def clock(i: int, minutes: int, end: int) -> tuple[Item, int]:
@@ -337,6 +360,8 @@ class PhraseReader:
         f = forms[j]
         low = lows[j]
         explicit = False
+        if low in WELCHER and i > 0 and tokens[i - 1] == ",":
+            return self.alone(i, det, f.determiner[1] if f.determiner else mask, f, "")  # ein Mann, welcher Brot isst
         if low == "ihr" and (self.ihr_is_pronoun or self.before_time(i + 1)):
             return self.alone(i, det, mask, f, "")
         if (
@@ -349,7 +374,7 @@ class PhraseReader:
             return self.alone(i, det, mask, f, "")  # a man, der zehn Artikel las
         if f.name is not None and tokens[j][0].isupper() and not (f.verbs or f.adjectives):
             return self.named(i, f.name, mask), i + 1
-        base = FORMS.get(low.removesuffix("s").rstrip("'’")) if low[-1] == "s" and tokens[j][0].isupper() else None
+        base = FORMS.get(low.removesuffix("s").rstrip("'’")) if low[-1] in "s'’" and tokens[j][0].isupper() else None
         if base is not None and base.name is not None and not f.nouns:
             owner = base.name
             j += 1
@@ -407,6 +432,7 @@ class PhraseReader:
                 and j + 1 < n
                 and forms[j + 1].verbs
                 and tokens[j + 1][0].islower()
+                and lows[j + 1] != "bitte"
                 and forms[j + 1].determiner is None
             ):
                 noun_like = True
@@ -480,7 +506,7 @@ class PhraseReader:
             item.demonstrative = True
             item.mask = DEMONSTRATIVES[low]
             return item, i + 1
-        if low in ("diese", "dieser", "dieses", "diesen", "diesem") and f.determiner is not None:
+        if f.determiner is not None and (low in WELCHER or low in ("diese", "dieser", "dieses", "diesen", "diesem")):
             item = Item("N", self.tokens[i])
             item.demonstrative = True
             item.mask = f.determiner[1]
@@ -497,6 +523,8 @@ class PhraseReader:
     def read_word(self, i: int) -> Item:
         """A single word that is no phrase."""
         token, low, f = self.tokens[i], self.lows[i], self.forms[i]
+        if low == "gerne":
+            low, f = "gern", FORMS["gern"]
         if f.negation:
             item = Item("X", token)
             if f.adverb:

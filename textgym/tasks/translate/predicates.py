@@ -41,12 +41,14 @@ def check_verb(tally: Tally, c: Clause, read: ReadClause | None) -> tuple[str, b
     matched, passive = bool(lemma), False
     tally.slot(weight, 1.0 if matched else 0.0)
     if matched:
-        passive = read.passive and frame in ("a", "da")
+        passive = read.passive and (frame in ("a", "da") or ("+" in frame and bool(VERBS[c.verb].recipients)))
         if not passive and read.passive:
             tally.facts += 0.5
     for x in read.items:
         if x.kind in ("V", "P"):
             x.used = matched or (x is read.finite and bool(read.auxiliary))
+        elif c.verb == "walk" and "on foot" in x.concepts:
+            x.used = True
     check_tense(tally, c, read)
     check_negation(tally, c, read)
     if matched:
@@ -131,10 +133,11 @@ def check_auxiliary(tally: Tally, lemma: str, read: ReadClause) -> None:
     """haben or sein in the perfect tenses."""
     simple = read.tense in ("perfect", "pluperfect") and not read.modal and not read.passive
     if simple and read.auxiliary in ("haben", "sein") and lemma not in EITHER:
+        lemma = lemma.removeprefix("hin|")
         tally.agreement += (lemma in SEIN_LEMMAS) != (read.auxiliary == "sein")
 
 
-def check_predicate(tally: Tally, c: Clause, read: ReadClause | None) -> None:
+def check_predicate(tally: Tally, c: Clause, read: ReadClause | None, subject: Item | None) -> None:
     """müde, sehr müde, älter als Tom."""
     found: Item | None = None
     for clause in tally.places(read):
@@ -155,11 +158,13 @@ def check_predicate(tally: Tally, c: Clause, read: ReadClause | None) -> None:
         item = check_phrase(tally, c.than, read, CASE[NOM], (), True)
         if item is not None and not item.than:
             tally.agreement += 0.7
+            tally.facts += subject is not None and subject.than  # älter als Tom ist Anna is not älter als Anna ist Tom
     elif found is not None and found.comparative:
         tally.facts += 0.5
     if c.degree in DEGREES and read is not None:
         word = next((x for x in read.items if not x.used and c.degree in x.concepts), None)
-        tally.slot(0.6, 1.0 if word is not None else 0.0)
+        big = c.degree == "very" and found is not None and any("big" in a for a in found.adjectives)  # großen Hunger
+        tally.slot(0.6, 1.0 if big or word is not None else 0.0)
         if word is not None:
             word.used = True
 
@@ -207,5 +212,7 @@ def check_question(tally: Tally, c: Clause, mood: str, read: ReadClause | None) 
     tally.slot(1.0, 1.0 if found is not None else 0.0)
     if found is not None:
         found.used = True
+        if wanted[0] == "wohin" and found.lead == "wo" and read is not None and not read.lemma.startswith("hin|"):
+            tally.agreement += 1
     elif asked:
         tally.facts += 0.7

@@ -181,7 +181,7 @@ class Reader(PhraseReader):
     def is_relative(items: list[Item]) -> bool:
         """der, die, das (perhaps after a preposition) at the start, and the finite verb at the end."""
         head = items[0]
-        if not head.demonstrative and head.text.lower() not in ("welcher", "welche", "welches", "welchen"):
+        if not head.demonstrative:
             return False
         verbs = list(itertools.takewhile(lambda x: x.kind == "V", items[1:]))
         if len(verbs) > 1:
@@ -207,7 +207,8 @@ class Reader(PhraseReader):
             return
         auxiliary = [x for x in finite if is_auxiliary(x)]
         if len(verbs) > 1 and auxiliary:
-            head = auxiliary[-1] if clause.kind in ("sub", "rel") else auxiliary[0]
+            last = clause.kind in ("sub", "rel") and not doubles_infinitive(verbs)
+            head = auxiliary[-1] if last else auxiliary[0]
         else:
             head = finite[-1] if clause.kind in ("sub", "rel") else finite[0]
         clause.finite = head
@@ -289,6 +290,17 @@ def ends_finite(verbs: list[Item]) -> bool:
         any(v[1] == "fin" for v in last.verbs)
         and all(any(v[1] in ("inf", "part") for v in x.verbs) for x in before)
         and (is_auxiliary(last) or not is_auxiliary(before[0]))
+    )
+
+
+def doubles_infinitive(verbs: list[Item]) -> bool:
+    """weil sie es hat tragen müssen: the finite verb stands before two infinitives."""
+    first, *rest = verbs
+    return (
+        len(rest) == 2
+        and any(v[0] in ("haben", "werden") and v[1] == "fin" for v in first.verbs)
+        and all(any(v[1] == "inf" for v in x.verbs) for x in rest)
+        and any(v[0] in MODAL_LEMMAS for v in rest[-1].verbs)
     )
 
 

@@ -30,6 +30,7 @@ class Tally:
         "got",
         "lost_name",
         "lost_number",
+        "lost_pronoun",
         "lost_time",
         "order",
         "reader",
@@ -39,7 +40,7 @@ class Tally:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.total = self.got = self.extra = self.agreement = self.order = self.facts = self.fluency = 0.0
-        self.lost_name = self.lost_number = self.lost_time = 0
+        self.lost_name = self.lost_number = self.lost_time = self.lost_pronoun = 0
         self.antecedents: dict[str, str] = {}  # concept -> gender of the noun that the response used
 
     def slot(self, weight: float, share: float) -> None:

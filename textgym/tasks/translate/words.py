@@ -258,10 +258,15 @@ clocktime|Uhr f 0|time
 # What is right too, but never said by the generator: english | German options.
 ALSO_NOUNS = """
 boy|Junge w >Jungs
+boss|Vorgesetzte w n/Vorgesetzter m 0
 """
 ALSO_ADVERBS = """
 quickly|zügig/flott/eilig
 carefully|aufmerksam/behutsam/gründlich/achtsam
+"""
+
+ALSO_VERBS = """
+go|reisen,s -
 """
 
 MORE_NOUNS = """
