@@ -4,8 +4,8 @@ Every process holds the policy and plays its share of each update's prompts; gra
 sums that a mean over the whole batch needs, are added up. That is all: a run on W processes is
 the run on one, up to rounding. Left out: sharding a model that is too large for one device.
 
-    torchrun --nproc-per-node 2 -m textgym.cli train ppo --env textgym/Summarize-v0
-    torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m textgym.cli train ppo …
+    torchrun --nproc-per-node 2 -m -- textgym.cli train ppo --env textgym/Summarize-v0
+    torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m -- textgym.cli train ppo …
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class World:
     def share(self, n: int) -> slice:
         """This process's part of n things, which must divide evenly."""
         if n % self.size:
-            raise ValueError(f"{n} prompts cannot be shared evenly by {self.size} processes")
+            raise ValueError(f"prompts_per_update must be a multiple of the number of processes, got {n} prompts for {self.size} processes")
         each = n // self.size
         return slice(self.rank * each, (self.rank + 1) * each)
 

@@ -74,7 +74,7 @@ def _bias(layer: nn.Linear, forbidden: Tensor | None, temperature: float) -> Ten
 def _plainly(model: Any, hidden: Tensor, target: Tensor, forbidden: Tensor | None, temperature: float) -> Any:
     logits = head(model, hidden) / temperature
     if forbidden is not None:
-        logits = logits.masked_fill(forbidden, torch.finfo(logits.dtype).min)
+        logits = logits.masked_fill(forbidden, FAR_BELOW)
     log_all = torch.log_softmax(logits, dim=-1)
     return log_all.gather(1, target[:, None]).squeeze(1), -(log_all.exp() * log_all).sum(dim=-1)
 

@@ -77,7 +77,6 @@ def merged(model: Any) -> Any:
         layer.merge()
         owner, _, last = name.rpartition(".")
         setattr(whole.get_submodule(owner), last, layer.get_base_layer())
-    for attribute in ("peft_config", "_hf_peft_config_loaded"):
-        if hasattr(whole, attribute):
-            delattr(whole, attribute)
+    for attribute in {"peft_config", "_hf_peft_config_loaded"} & set(vars(whole)):
+        delattr(whole, attribute)
     return whole.requires_grad_(True)

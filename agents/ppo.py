@@ -12,7 +12,7 @@ generating with other weights than those being trained.
 
     textgym train ppo --env textgym/Summarize-v0
     python -m agents ppo --env textgym/Translate-v0 --seed 1
-    torchrun --nproc-per-node 2 -m textgym.cli train ppo --env textgym/Summarize-v0
+    torchrun --nproc-per-node 2 -m -- textgym.cli train ppo --env textgym/Summarize-v0
 """
 
 from __future__ import annotations
