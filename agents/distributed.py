@@ -97,7 +97,7 @@ def join(device: torch.device) -> Iterator[World]:
 
 def local_device(device: torch.device) -> torch.device:
     """Of several processes on one machine each takes a GPU of its own."""
-    local = os.environ.get("LOCAL_RANK")
-    if device.type == "cuda" and device.index is None and local is not None:
-        return torch.device("cuda", int(local))
-    return device
+    local, index = os.environ.get("LOCAL_RANK"), getattr(device, "index", None)
+    if device.type != "cuda" or index is not None or local is None:
+        return device
+    return torch.device("cuda", int(local))

@@ -66,8 +66,8 @@ def _autocasts(x: Tensor) -> bool:
 
 def _bias(layer: nn.Linear, forbidden: Tensor | None, temperature: float) -> Tensor:
     """(V,) float32 that is added to the logits: the head's own bias, and far below zero where forbidden."""
-    bias = layer.weight.new_zeros(layer.weight.shape[0], dtype=torch.float32) if layer.bias is None else layer.bias
-    bias = bias.float() / temperature
+    zeros = layer.weight.new_zeros(layer.weight.shape[0], dtype=torch.float32)
+    bias = zeros if layer.bias is None else layer.bias.float() / temperature
     return bias if forbidden is None else bias.masked_fill(forbidden, FAR_BELOW)
 
 

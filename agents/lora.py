@@ -29,9 +29,8 @@ def add_lora(model: Any, rank: int, alpha: float | None = None) -> None:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
         raise ImportError("lora_rank needs peft: pip install 'textgym[train]'") from error
-    config = LoraConfig(
-        r=rank, lora_alpha=2 * rank if alpha is None else alpha, lora_dropout=0.0, target_modules=_linear_layers(model)
-    )
+    scale: Any = 2 * rank if alpha is None else alpha
+    config = LoraConfig(r=rank, lora_alpha=scale, lora_dropout=0.0, target_modules=_linear_layers(model))
     inject_adapter_in_model(config, model)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_("lora_" in name)

@@ -176,7 +176,7 @@ class Run:
         chosen["evaluated_on"] = self.prompts
         chosen["processes"] = trainer.world.size
         record = {"config": self.described, "chosen": chosen, "versions": versions(), "commit": commit()}
-        self.log = open_tracker(config.log_to, self.folder, record["config"])
+        self.log = open_tracker(config.log_to, self.folder, self.described)
         write_text(self.folder / "config.json", json.dumps(record, indent=2) + "\n")
         kept = [row for row in self.rows() if row["update"] <= done] if done and self.metrics_path.exists() else []
         write_text(self.metrics_path, "".join(to_json(row) + "\n" for row in kept))

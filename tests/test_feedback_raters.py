@@ -84,6 +84,81 @@ def test_the_ceiling_is_reached_by_its_own_rule_and_by_no_other():
     assert accuracy(judged.a_is_left) < ceiling - slack
 
 
+def test_a_difference_that_looks_smaller_than_the_threshold_is_a_tie():
+    n = 40_000
+    raters = SimulatedRaters(noise=0.1, tie=0.8, lapse=0.2)
+    judged = raters.judge(repeat(n), np.random.default_rng(0))
+    tolerance = 5 * math.sqrt(0.25 / n)
+    p_a, p_b = 0.1 + 0.8 * sigmoid(1 - 0.8), 0.1 + 0.8 * sigmoid(-1 - 0.8)
+    assert abs(judged.prefers_a.mean() - p_a) < tolerance
+    assert abs(judged.is_tie.mean() - (1 - p_a - p_b)) < tolerance
+    assert not (judged.is_tie & judged.prefers_a).any()
+    assert np.allclose(judged.probability, p_a / (p_a + p_b)), "of preferring a, if either"
+    assert not SimulatedRaters().judge(repeat(5000), np.random.default_rng(0)).is_tie.any()
+
+
+def test_with_ties_the_ceiling_is_that_of_the_judgements_that_prefer_something():
+    rng = np.random.default_rng(2)
+    n = 30_000
+    raters = SimulatedRaters(count=4, noise=0.15, length_bias=0.8, side_bias=0.5, tie=(0.0, 0.5, 1.0, 2.0))
+    pairs = GoldPairs(rng.random(n), rng.random(n), rng.integers(1, 90, n), rng.integers(1, 90, n))
+    judged = raters.judge(pairs, rng)
+    decided = ~judged.is_tie
+    assert 0.1 < judged.is_tie.mean() < 0.5
+    accuracy = ((judged.probability > 0.5) == judged.prefers_a)[decided].mean()
+    assert abs(accuracy - raters.bayes_accuracy(pairs)) < 4 * math.sqrt(0.25 / decided.sum())
+
+
+def test_skill_drifts_away_with_a_raters_own_judgements():
+    n = 12_000
+    raters = SimulatedRaters(count=2, noise=0.1, skill=2.0, drift=(0.0, 0.05))
+    judged = raters.judge(repeat(n), np.random.default_rng(3))
+    for rater, kept in ((0, 1.0), (1, 0.95)):
+        rows = np.flatnonzero(judged.rater == rater)
+        for start in (0, 2000, 4000):
+            slice_ = rows[start : start + 2000]
+            skills = 2.0 * kept ** ((start + np.arange(2000)) / 100)
+            expected = np.mean([sigmoid(s) for s in skills])
+            assert abs(judged.prefers_a[slice_].mean() - expected) < 5 * math.sqrt(0.25 / 2000)
+    moments = np.arange(n // 2)
+    exact = (sigmoid(2.0) + (1 / (1 + np.exp(-2.0 * 0.95 ** (moments / 100)))).mean()) / 2
+    assert abs(judged.probability[0] - exact) < 0.005, "64 moments stand for 6,000"
+
+
+@pytest.mark.parametrize("choice", ["longer", "left"])
+def test_a_lazy_rater_stops_reading(choice):
+    rng = np.random.default_rng(4)
+    n = 4000
+    raters = SimulatedRaters(count=2, noise=0.01, lazy_after=(None, 30), lazy_choice=choice)
+    pairs = GoldPairs(rng.random(n), rng.random(n), rng.integers(0, 9, n), rng.integers(0, 9, n))
+    judged = raters.judge(pairs, rng)
+    longer = (pairs.length_a > pairs.length_b) | ((pairs.length_a == pairs.length_b) & judged.a_is_left)
+    clicks = longer if choice == "longer" else judged.a_is_left
+    is_right = judged.prefers_a == (pairs.gold_a > pairs.gold_b)
+    for rater in (0, 1):
+        rows = np.flatnonzero(judged.rater == rater)
+        assert is_right[rows[:30]].mean() > 0.8
+        assert (judged.prefers_a[rows[30:]] == clicks[rows[30:]]).all() == (rater == 1)
+    assert is_right[judged.rater == 0].mean() > 0.95
+    decided = np.maximum(judged.probability, 1 - judged.probability).mean()
+    assert raters.bayes_accuracy(pairs, judgements_each=n // 2) == pytest.approx(decided)
+    assert raters.bayes_accuracy(pairs) > raters.bayes_accuracy(pairs, n // 2) + 0.05, "at first they all read"
+
+
+def test_comparisons_say_what_stood_where():
+    raters = SimulatedRaters(count=3, noise=0.2, tie=0.5)
+    pairs = repeat(200)
+    judged = raters.judge(pairs, np.random.default_rng(5), raters_per_pair=2)
+    left, right, rater, verdict = judged.comparisons()
+    assert (np.minimum(left, right) == 2 * judged.pair).all()
+    assert ((left % 2 == 0) == judged.a_is_left).all()
+    assert (rater == judged.rater).all()
+    winner = np.where(verdict == 1, left, right)[verdict != 0]
+    assert ((winner % 2 == 0) == judged.prefers_a[verdict != 0]).all()
+    assert ((verdict == 0) == judged.is_tie).all()
+    assert {-1, 0, 1} == set(verdict)
+
+
 def transcript(prompt: str, text: str) -> Transcript:
     return Transcript((Message("user", prompt), Message("assistant", text)))
 
@@ -103,6 +178,19 @@ def test_preferences_of_raters_say_that_they_are_simulated_and_carry_the_ceiling
     )
     for i, preference in enumerate(preferences):
         assert {t.response for t in preference.transcripts} == {a[i // 2].response, b[i // 2].response}
+
+
+def test_a_tie_makes_no_preference():
+    a, b = ([transcript(f"p{i}", side) for i in range(200)] for side in "ab")
+    gold = np.full(200, 0.5)
+    raters = SimulatedRaters(count=2, tie=1.0)
+    preferences = raters.prefer(a, b, gold, gold, np.random.default_rng(0))
+    judged = raters.judge(GoldPairs(gold, gold, np.ones(200), np.ones(200)), np.random.default_rng(0))
+    assert [p.prompt[0].content for p in preferences] == [f"p{i}" for i in judged.pair[~judged.is_tie]]
+    assert 20 < len(preferences) < 180
+    assert all(p.simulated and p.probability == 0.5 for p in preferences)
+    assert raters.parameters()["simulated"] is True
+    json.dumps(raters.parameters(), allow_nan=False)
 
 
 def test_reading_gives_back_what_was_written(tmp_path):
@@ -193,6 +281,16 @@ def test_bad_arguments_are_named():
         SimulatedRaters(lapse=1.5)
     with pytest.raises(ValueError, match=r"skill.*3 raters"):
         SimulatedRaters(count=3, skill=(1.0, 2.0))
+    with pytest.raises(ValueError, match="tie must be finite and from 0"):
+        SimulatedRaters(tie=-0.1)
+    with pytest.raises(ValueError, match="drift must be finite and from 0 to 1"):
+        SimulatedRaters(drift=1.5)
+    with pytest.raises(ValueError, match=r"lazy_after.*3 raters, got 2"):
+        SimulatedRaters(count=3, lazy_after=(1, None))
+    with pytest.raises(ValueError, match="lazy_after must be an integer of at least 0"):
+        SimulatedRaters(lazy_after=-1)
+    with pytest.raises(ValueError, match="lazy_choice must be 'longer' or 'left', got 'right'"):
+        SimulatedRaters(lazy_choice="right")
     with pytest.raises(ValueError, match="raters_per_pair"):
         SimulatedRaters(count=2).judge(repeat(1), np.random.default_rng(0), raters_per_pair=3)
     with pytest.raises(ValueError, match="length_a"):
