@@ -8,6 +8,8 @@ import torch
 from tiny import EchoTask, tiny_hf_tokenizer, tiny_policy
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import (
+    GemmaConfig,
+    GemmaForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     GPTNeoXConfig,
@@ -40,6 +42,9 @@ SHAPES = {
         GPT2Config(vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, bos_token_id=1, eos_token_id=1)
     ),
     "gptneox": lambda: GPTNeoXForCausalLM(GPTNeoXConfig(**SMALL, num_attention_heads=4)),
+    "gemma": lambda: GemmaForCausalLM(
+        GemmaConfig(**SMALL, num_attention_heads=4, num_key_value_heads=1, head_dim=8, bos_token_id=1, eos_token_id=1)
+    ),
 }
 PROMPTS = [[5, 6, 7, 8, 9, 10, 11], [12], [13, 14, 15]]
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from test_models import SHAPES
 from test_ppo import EOT, chat, config, folder, make_trainer, weights  # noqa: F401  (fixtures)
 from tiny import tiny_policy, tiny_tokenizer
 
@@ -250,6 +251,27 @@ def test_a_merged_policy_is_a_plain_checkpoint(adapted: Trainer, tmp_path: Path)
         expected = adapted.policy.model(tokens).logits
         torch.testing.assert_close(AutoModelForCausalLM.from_pretrained(tmp_path)(tokens).logits, expected)
         torch.testing.assert_close(adapted.policy.model(tokens).logits, expected)  # the original keeps its adapter
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_lora_fits_every_shape(shape: str) -> None:
+    """Adapters on all linear layers; merged, the model says the same."""
+    pytest.importorskip("peft")
+    torch.manual_seed(0)
+    model = SHAPES[shape]().eval()
+    tokens = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        start = model(tokens).logits
+        add_lora(model, rank=2)
+        assert torch.equal(model(tokens).logits, start)
+        for name, p in model.named_parameters():
+            if "lora_B" in name:
+                p.normal_(0, 0.3)
+        with adapter_off(model):
+            assert torch.equal(model(tokens).logits, start)
+        adapted = model(tokens).logits
+        assert (adapted - start).abs().max() > 1e-3
+        torch.testing.assert_close(merged(model)(tokens).logits, adapted, rtol=1e-4, atol=1e-5)
 
 
 # -- a critic of its own ----------------------------------------------------------------------------

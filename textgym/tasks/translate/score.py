@@ -6,7 +6,7 @@ Six components, each in [0, 1], multiply to the score:
     additions         what was said and not asked for: extra phrases, repetition, English left standing
     agreement         gender, case, endings, person, auxiliary: 0.87 for each error
     order             verb second, verb last, what may follow a closing verb: 0.86 for each error
-    negation_numbers  a flipped negation, a wrong number, name, time or tense: 0.68 for each error
+    negation_numbers  a flipped negation, exchanged roles, a wrong number, name, time or tense: 0.68 each
     fluency           capitals, full stops, commas: a little
 """
 
