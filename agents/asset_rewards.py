@@ -28,8 +28,8 @@ import torch
 from textgym.feedback.preferences import Preference, split_by_prompt
 from textgym.feedback.raters import accuracy_ceiling
 from textgym.files import write_text
+from textgym.models.arithmetic import arithmetic
 from textgym.models.language_model import (
-    arithmetic,
     forbidden_tokens,
     load_language_model,
     quietly,

@@ -38,7 +38,10 @@ class World:
     def share(self, n: int) -> slice:
         """This process's part of n things, which must divide evenly."""
         if n % self.size:
-            raise ValueError(f"prompts_per_update must be a multiple of the number of processes, got {n} prompts for {self.size} processes")
+            raise ValueError(
+                f"prompts_per_update must be a multiple of the number of processes, got {n} prompts for "
+                f"{self.size} processes"
+            )
         each = n // self.size
         return slice(self.rank * each, (self.rank + 1) * each)
 

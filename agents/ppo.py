@@ -32,7 +32,8 @@ import torch
 from torch import Tensor
 
 import textgym  # noqa: F401  (registers the ids)
-from textgym.models.language_model import arithmetic, forbidden_tokens, load_language_model, require_fit
+from textgym.models.arithmetic import arithmetic, has_fast_products
+from textgym.models.language_model import forbidden_tokens, load_language_model, require_fit
 from textgym.models.places import find_model
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
 from textgym.seeding import derive_seeds
@@ -88,6 +89,7 @@ class Trainer:
         self.share = self.world.share(config.prompts_per_update)
         self.device = runs.choose_device(config.device)
         self.dtype = runs.choose_dtype(config.dtype, self.device)
+        self.fast_products = has_fast_products(self.device, self.dtype)
         self.batch_tokens = config.batch_tokens or (4096 if self.device.type == "cpu" else 16384)
         self.tokenizer = load_policy_tokenizer(config.policy, config.tokenizer, config.end_of_turn)
         self.env = make_env(config, self.tokenizer, config.split, config.batch_size // self.world.size)
@@ -133,7 +135,7 @@ class Trainer:
         return self.policy.model if self.reference is not None else merged(self.policy.model)
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        return arithmetic(self.device, self.dtype)
+        return arithmetic(self.device, self.dtype, self.fast_products)
 
     def collect(self) -> Rollout:
         """Plays one batch. All randomness follows from (seed, update), so a resumed run plays the same."""
@@ -327,6 +329,7 @@ class Trainer:
             "kl_coef": self.kl.coef,
             "reward_scale": self.reward_scale,
             "dtype": str(self.dtype).removeprefix("torch."),  # "auto" may choose another one tomorrow
+            "fast_products": self.fast_products,
             "policy": self.policy.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
@@ -335,6 +338,7 @@ class Trainer:
         self.updates_done, self.kl.coef = state["updates_done"], state["kl_coef"]
         self.reward_scale = state["reward_scale"]
         self.dtype = getattr(torch, state["dtype"])
+        self.fast_products = state.get("fast_products", False)
         self.policy.load_state_dict(state["policy"])
         self.optimizer.load_state_dict(state["optimizer"])
 

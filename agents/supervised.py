@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from textgym.models.language_model import arithmetic, trunk
+from textgym.models.arithmetic import arithmetic
+from textgym.models.language_model import trunk
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.types import Message
 

@@ -21,7 +21,8 @@ from textgym.agents.asset_rewards import (
 from textgym.agents.assets import AssetConfig, conversation, wanted_indices
 from textgym.agents.packing import Episode, pack
 from textgym.agents.supervised import encode_conversation
-from textgym.models.language_model import EMBEDDED_POLICY, PlainAttention, load_language_model
+from textgym.models.arithmetic import PlainAttention
+from textgym.models.language_model import EMBEDDED_POLICY, load_language_model
 from textgym.models.tokenizer import load_tokenizer
 from textgym.tasks.dialogue.play import play
 from textgym.tasks.load import load_task

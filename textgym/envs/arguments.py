@@ -59,8 +59,8 @@ def assemble(world: str, given: Mapping[str, Any], also_known: tuple[str, ...] =
     """
     known = [f.name for f in fields(EnvArguments)]
     unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise TypeError(f"unknown argument{'s' * (len(unknown) > 1)} {unknown}, known are {[*known, *also_known]}")
+    if unknown:  # in Python's words: TorchRL's GymEnv reads them, and makes the env again without its frameskip
+        raise TypeError(f"got an unexpected keyword argument {unknown[0]!r}, known are {[*known, *also_known]}")
     arguments = replace(WORLDS[world], **{name: release(value) for name, value in given.items()})
     doors.check_arguments(arguments.action, arguments.mask, arguments.render_mode)
     doors.check_choice("split", arguments.split, SPLITS)

@@ -187,9 +187,7 @@ def generate(
     return _trim(out_tokens, out_logprobs)
 
 
-def _choose(
-    logits: Tensor, forbidden: Tensor | None, temperature: float, uniforms: Tensor
-) -> tuple[Tensor, Tensor]:
+def _choose(logits: Tensor, forbidden: Tensor | None, temperature: float, uniforms: Tensor) -> tuple[Tensor, Tensor]:
     """One token a row and its log-probability. Inverse-CDF sampling: `multinomial` is 20 times slower on a CPU."""
     if forbidden is not None:
         logits = logits.masked_fill(forbidden, -torch.inf)

@@ -29,7 +29,8 @@ from torch.nn import functional as F
 from textgym.feedback.preferences import Preference, split_by_prompt
 from textgym.feedback.raters import accuracy_ceiling
 from textgym.files import new_folder
-from textgym.models.language_model import DTYPES, arithmetic, turn_off_dropout
+from textgym.models.arithmetic import arithmetic
+from textgym.models.language_model import DTYPES, turn_off_dropout
 from textgym.rewards.calibration import fit_scale, pair_metrics, preference_loss
 from textgym.rewards.card import write_card
 from textgym.rewards.encoding import load_reward_tokenizer

@@ -1,0 +1,138 @@
+"""How the products of a training pass are computed: precision, attention and linear layers, by what is fast here.
+
+PyTorch's modules call kernels that are made for large models. On a CPU, bfloat16 attention is faster
+in two batched products, and float32 linear layers through oneDNN than through MKL where that is
+measured so. Everything is a context around a pass; the model itself stays as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+
+@contextlib.contextmanager
+def arithmetic(device: torch.device, dtype: torch.dtype, fast_products: bool = False) -> Iterator[None]:
+    """Around trunk, head and their gradients: mixed precision, or float32 with oneDNN's linear layers if asked for."""
+    if dtype == torch.float32:
+        with OneDNNLinear() if fast_products else contextlib.nullcontext():
+            yield
+        return
+    attention = PlainAttention() if device.type == "cpu" else contextlib.nullcontext()
+    with torch.autocast(device.type, dtype=dtype), attention:
+        yield
+
+
+def has_fast_products(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether float32 linear layers are clearly faster through oneDNN on this machine, by measuring some."""
+    if device.type != "cpu" or dtype != torch.float32 or not torch.backends.mkldnn.is_available():
+        return False
+    x, weight = torch.ones(1024, 256), torch.ones(512, 256)
+    try:
+        with torch.no_grad():
+            plain = _seconds(lambda: torch.nn.functional.linear(x, weight))
+            ours = _seconds(lambda: _product(x, weight, None))
+    except (RuntimeError, NotImplementedError, AttributeError):  # a PyTorch without these operations
+        return False
+    return ours < 0.87 * plain
+
+
+def _seconds(product: Callable[[], Any]) -> float:
+    product()
+    taken = []
+    for _ in range(9):
+        start = time.perf_counter()
+        product()
+        taken.append(time.perf_counter() - start)
+    return median(taken)
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x · weightᵀ + bias through oneDNN; (…, K), (N, K), (N,) -> (…, N)."""
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return result
+
+
+class _Linear(torch.autograd.Function):
+    """A linear layer; the weight's gradient stays with MKL, which is faster at tall products."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.has_bias = bias is not None
+        return _product(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        flat = gradient.reshape(-1, gradient.shape[-1])
+        needs_x, needs_weight, needs_bias = ctx.needs_input_grad
+        to_x = _product(gradient, weight.t().contiguous(), None) if needs_x else None
+        to_weight = flat.t() @ x.reshape(-1, x.shape[-1]) if needs_weight else None
+        to_bias = flat.sum(0) if needs_bias and ctx.has_bias else None
+        return to_x, to_weight, to_bias
+
+
+class OneDNNLinear(TorchFunctionMode):
+    """Inside this context float32 linear layers, GPT-2's transposed ones too, are computed by oneDNN."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if not kwargs and func is torch.nn.functional.linear and _is_single(args[0], args[1]):
+            return _Linear.apply(args[0], args[1], args[2] if len(args) > 2 else None)
+        if not kwargs and func is torch.addmm and _is_single(args[1], args[2]) and args[0].dim() == 1:
+            return _Linear.apply(args[1], args[2].t().contiguous(), args[0])
+        return func(*args, **(kwargs or {}))
+
+
+def _is_single(x: Tensor, weight: Tensor) -> bool:
+    return x.dtype == weight.dtype == torch.float32 and weight.dim() == 2 and x.dim() >= 2 and x.numel() > 0
+
+
+class PlainAttention(TorchFunctionMode):
+    """Inside this context `scaled_dot_product_attention` is two batched products and a softmax.
+
+    On a CPU, PyTorch's own kernels for bfloat16 are made for long rows: for 16 rows of 150 tokens,
+    4 heads of 32, forward and backward on one thread, the fused one takes 24 ms, the composed one 13
+    and this 5. Rows that may look nowhere spread their attention evenly instead of giving NaN.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.nn.functional.scaled_dot_product_attention:
+            return _attend(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """The arguments and the meaning of PyTorch's function of the long name."""
+    if enable_gqa:
+        groups = query.shape[-3] // key.shape[-3]
+        key, value = key.repeat_interleave(groups, -3), value.repeat_interleave(groups, -3)
+    scores = torch.matmul(query * (query.shape[-1] ** -0.5 if scale is None else scale), key.transpose(-2, -1))
+    if is_causal:
+        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if attn_mask is not None:
+        if attn_mask.dtype == torch.bool:
+            low = torch.finfo(scores.dtype).min
+            attn_mask = scores.new_zeros(attn_mask.shape).masked_fill_(~attn_mask, low)
+        scores += attn_mask
+    weights = scores.softmax(-1).to(value.dtype)
+    if dropout_p > 0:
+        weights = torch.nn.functional.dropout(weights, dropout_p)
+    return torch.matmul(weights, value)

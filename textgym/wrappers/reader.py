@@ -1,0 +1,233 @@
+"""A causal language model reading conversations that grow: nothing is read twice.
+
+An agent that knows nothing of text asks for the next token with the whole conversation as its
+observation, again and again. `CachedReader` recognises rows that grew by the token just chosen and
+computes that token alone; `read_steps` recognises steps of one conversation in a training batch
+and reads the longest of them for all. Both check what they assume, so a batch of strangers costs
+more and is as right. Rows may begin and end at different times, which `models/generate.py` has
+no use for.
+
+B rows, C the width of observations, H the width of hidden states, V ids.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+from textgym.models.generate import KeyValueCache
+from textgym.models.language_model import trunk
+
+_PASS_TOKENS = 4096  # in one training pass: what a CPU's caches hold
+_WIDTH = 8  # what widths of rows are rounded up to: fewer shapes
+
+
+def lengths_of(tokens: Tensor) -> Tensor:
+    """(B, C) token ids padded on the right with -1 -> (B,) int64, the tokens of each row."""
+    return (tokens >= 0).sum(dim=1)
+
+
+class _RowSlots(CacheLayerMixin):
+    """One layer's keys and values, each row filled up to a length of its own."""
+
+    is_compileable = False
+    is_sliding = False
+
+    def __init__(self, places: _Places) -> None:
+        super().__init__()
+        self.places = places
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        self.dtype, self.device = key_states.dtype, key_states.device
+        rows, capacity = len(self.places.at), self.places.capacity
+        # Zeros: what lies beyond a row's end is masked, but NaN times zero would still be NaN.
+        self.keys, self.values = (
+            states.new_zeros((rows, states.shape[1], capacity, states.shape[3]))
+            for states in (key_states, value_states)
+        )
+        self.is_initialized = True
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Writes one token a row at the row's own place."""
+        assert self.keys is not None
+        assert self.values is not None
+        at, width = self.places.at, self.places.width
+        rows = torch.arange(len(at), device=at.device)
+        self.keys[rows, :, at] = key_states[:, :, 0]
+        self.values[rows, :, at] = value_states[:, :, 0]
+        return self.keys[:, :, :width], self.values[:, :, :width]
+
+    def fill(self, rows: Tensor, keys: Tensor, values: Tensor) -> None:
+        """Takes over what `rows` have just read from their beginning."""
+        if not self.is_initialized:
+            self.lazy_initialization(keys, values)
+        assert self.keys is not None
+        assert self.values is not None
+        self.keys[rows, :, : keys.shape[2]] = keys
+        self.values[rows, :, : values.shape[2]] = values
+
+    def get_seq_length(self) -> int:
+        return self.places.width - 1
+
+    def get_max_length(self) -> int:
+        return self.places.capacity
+
+    def get_max_cache_shape(self) -> int:
+        return self.places.capacity
+
+    def get_mask_sizes(self, query_length: Any) -> tuple[int, int]:
+        return self.places.width, 0
+
+
+class _Places:
+    """Where the next token of each row goes; one for all layers."""
+
+    def __init__(self, rows: int, capacity: int, device: torch.device) -> None:
+        self.capacity = capacity
+        self.at = torch.zeros(rows, dtype=torch.long, device=device)
+        self.width = 1  # positions that the longest row looks at
+
+
+class CachedReader:
+    """Hidden states at the newest token of each row, from a cache of keys and values a row.
+
+    Args:
+        model: a causal language model of transformers.
+        capacity: C, the most tokens that a row can hold.
+    """
+
+    def __init__(self, model: Any, capacity: int) -> None:
+        self.model, self.capacity = model, capacity
+        self.tokens_read = 0  # computed so far, padding included; what a test counts
+        self.forget()
+
+    def forget(self) -> None:
+        """Drops the cache. A changed weight is noticed by itself, unless somebody edits single numbers."""
+        self._seen = torch.zeros((0, self.capacity), dtype=torch.long)  # (B, C) what the cache holds
+        self._lengths = torch.zeros(0, dtype=torch.long)  # (B,) tokens of each row
+        self._hidden = torch.zeros((0, 1))  # (B, H) at each row's last token
+        self._weights: tuple[int, list[float]] = (-1, [])
+
+    @property
+    def num_rows(self) -> int:
+        """B of the last reading; 0 when there was none."""
+        return len(self._seen)
+
+    @torch.no_grad()
+    def read(self, tokens: Tensor) -> Tensor:
+        """(B, C) int64 token ids, padded on the right with -1 -> (B, H), at each row's last token.
+
+        Rows that hold what they held before, plus at most one token, cost that token. All others, and
+        all where B or the weights are not what they were, are read from their beginning.
+        """
+        weights = _fingerprint(self.model)
+        if self._seen.shape != tokens.shape or self._weights != weights:
+            self._begin(tokens)
+            self._weights = weights
+        same_start = ((self._seen == tokens) | (self._seen < 0)).all(dim=1) & (self._lengths > 0)
+        lengths = lengths_of(tokens)
+        grown = same_start & (lengths == self._lengths + 1)
+        fresh = ~(grown | (same_start & (lengths == self._lengths)))
+        if grown.any():
+            self._read_newest(tokens, grown)
+        if fresh.any():
+            self._read_whole(tokens, fresh.nonzero().squeeze(1))
+        self._seen, self._lengths = tokens.clone(), lengths
+        return self._hidden.clone()
+
+    def _begin(self, tokens: Tensor) -> None:
+        rows, device = len(tokens), tokens.device
+        config = self.model.config.get_text_config()
+        self._seen = torch.full_like(tokens, -1)
+        self._lengths = torch.zeros(rows, dtype=torch.long, device=device)
+        self._hidden = next(self.model.parameters()).new_zeros((rows, config.hidden_size))
+        # One place more than a row has: a full row writes there what nobody reads.
+        self._places = _Places(rows, self.capacity + 1, device)
+        self._slots = [_RowSlots(self._places) for _ in range(config.num_hidden_layers)]
+
+    def _read_newest(self, tokens: Tensor, grown: Tensor) -> None:
+        """One token of every row. Rows that did not grow compute along, and their result is dropped."""
+        at = self._lengths
+        newest = tokens.gather(1, at.clamp(max=tokens.shape[1] - 1)[:, None]).clamp(min=0)
+        self._places.at, self._places.width = at, int(at.max()) + 1
+        columns = torch.arange(self._places.width, device=tokens.device)
+        mask = (columns <= at[:, None])[:, None, None, :]
+        cache = Cache(layers=list(self._slots))
+        limit = getattr(self.model.config, "max_position_embeddings", None) or self.capacity + 1
+        hidden = trunk(self.model, newest, at.clamp(max=limit - 1)[:, None], mask, cache)[:, 0]
+        self._hidden = torch.where(grown[:, None], hidden, self._hidden)
+        self.tokens_read += len(tokens)
+
+    def _read_whole(self, tokens: Tensor, rows: Tensor) -> None:
+        lengths = lengths_of(tokens[rows])
+        width = min(-(-int(lengths.max()) // _WIDTH) * _WIDTH, tokens.shape[1])
+        cache = KeyValueCache(len(self._slots), width)
+        hidden = _read(self.model, tokens[rows, :width], cache)
+        self._hidden[rows] = hidden[torch.arange(len(rows), device=rows.device), lengths - 1]
+        layers: list[Any] = cache.layers
+        for slots, layer in zip(self._slots, layers, strict=True):
+            slots.fill(rows, layer.keys, layer.values)
+        self.tokens_read += len(rows) * width
+
+
+def _fingerprint(model: Any) -> tuple[int, list[float]]:
+    """Another one after any step of an optimiser: the fused ones don't count their changes in `_version`."""
+    parameters = list(model.parameters())
+    first = [p.detach()[(0,) * p.ndim].float() for p in parameters if p.requires_grad]
+    return sum(p._version for p in parameters), torch.stack(first).tolist() if first else []
+
+
+def read_rows(model: Any, tokens: Tensor) -> Tensor:
+    """(B, C) token ids, padded on the right with -1 -> (B, H) at each row's last token, from its beginning."""
+    lengths = lengths_of(tokens)
+    hidden = _read(model, tokens[:, : int(lengths.max())], None)
+    return hidden[torch.arange(len(tokens), device=tokens.device), lengths - 1]
+
+
+def read_steps(model: Any, tokens: Tensor, actions: Tensor) -> Tensor:
+    """Hidden states of B steps in one pass, with gradients; neighbouring steps of a conversation share a row.
+
+    Args:
+        tokens: (B, C) int64, observations, padded on the right with -1.
+        actions: (B,) int64, the token chosen in each.
+
+    Returns:
+        (B, H) at each observation's last token, as `read_rows` would give.
+    """
+    lengths = lengths_of(tokens)
+    row, last = conversations(tokens, actions)
+    order = lengths[last].argsort()  # rows of like length side by side: less padding
+    hidden, steps = [], []
+    for rows in order.split(max(1, _PASS_TOKENS // int(lengths.max()))):
+        width = min(-(-int(lengths[last[rows]].max()) // _WIDTH) * _WIDTH, tokens.shape[1])
+        read = _read(model, tokens[last[rows], :width], None)
+        place = torch.full_like(last, -1)
+        place[rows] = torch.arange(len(rows), device=rows.device)
+        steps.append((place[row] >= 0).nonzero().squeeze(1))
+        hidden.append(read[place[row[steps[-1]]], lengths[steps[-1]] - 1])
+    return torch.cat(hidden)[torch.cat(steps).argsort()]
+
+
+def conversations(tokens: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+    """Which steps follow each other: step i + 1 has all of step i, then its action, then perhaps more.
+
+    Returns:
+        row: (B,) int64, which conversation each step belongs to.
+        last: (R,) int64, the last step of each.
+    """
+    lengths = lengths_of(tokens)
+    before, after, n = tokens[:-1], tokens[1:], lengths[:-1]
+    has_start = ((before == after) | (before < 0)).all(dim=1) & (lengths[1:] > n)
+    follows = after.gather(1, n.clamp(max=tokens.shape[1] - 1)[:, None]).squeeze(1) == actions[:-1]
+    ends = torch.cat([~(has_start & follows), torch.ones(1, dtype=torch.bool, device=tokens.device)])
+    row = torch.cat([torch.zeros(1, dtype=torch.long, device=tokens.device), ends[:-1].cumsum(0)])
+    return row, ends.nonzero().squeeze(1)
+
+
+def _read(model: Any, tokens: Tensor, cache: Any | None) -> Tensor:
+    """(R, L) token ids with -1 on the right -> (R, L, H). No real token sees what stands to its right."""
+    positions = torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape)
+    return trunk(model, tokens.clamp(min=0), positions, cache=cache)
