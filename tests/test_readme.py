@@ -54,9 +54,13 @@ def options_of(words: list[str]) -> set[str]:
     words = ["textgym", "train", *words[3:]] if words[1] == "-m" else words
     if words[1] == "train":
         command = agents.COMMANDS[words[2]]
-        return fields(getattr(importlib.import_module(f"textgym.agents.{command.module}"), command.config))
+        config = getattr(importlib.import_module(f"textgym.agents.{command.module}"), command.config)
+        return fields(config) | {"--config"}
     if words[1] == "evaluate":
         return fields(EvaluateConfig)
+    if words[1] == "feedback":
+        function = cli.feedback_commands()[words[2]]
+        return {"--" + name.replace("_", "-") for name in inspect.signature(function).parameters} | {"--help"}
     function = {"list": cli.list_ids, "sample": cli.sample, "doctor": cli.doctor}[words[1]]
     return {"--" + name.replace("_", "-") for name in inspect.signature(function).parameters} | {"--help"}
 
@@ -65,7 +69,7 @@ def test_every_command_exists_with_its_options() -> None:
     found = commands()
     named = {" ".join(words[:2]) for words in found}
     assert {"textgym train", "textgym evaluate", "textgym list", "textgym doctor"} <= named
-    assert {f"python benchmarks/{name}.py" for name in ("learning", "freeform", "env_steps", "startup")} <= named
+    assert {f"python benchmarks/{name}.py" for name in ("learning", "freeform", "env_steps", "startup", "ppo_iteration")} <= named
     for words in found:
         assert {w for w in words if w.startswith("--")} <= options_of(words), " ".join(words)
 

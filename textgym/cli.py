@@ -4,6 +4,8 @@
     textgym sample --env textgym/Translate-v0 --n 3    what an episode starts with, and right answers
     textgym train ppo --env textgym/Summarize-v0       an agent; `textgym train` names them
     textgym evaluate runs/Summarize-v0-seed0           a run's or any other policy on held-out prompts
+    textgym feedback serve --data pairs.jsonl          people judge in a browser; `textgym feedback` names the rest
+    textgym reward train --data preferences.jsonl      a reward model; `textgym reward` names the rest
     textgym doctor                                     versions, cores, speed, what is missing
 
 Exit codes: 0 well, 1 an error (said in one line; TEXTGYM_TRACEBACK=1 shows where), 2 wrong arguments, 130 Ctrl-C.
@@ -65,8 +67,13 @@ def _dispatch(arguments: list[str]) -> int:
         return train(rest)
     if name == "evaluate":
         return evaluate(rest)
+    if name == "feedback":
+        return feedback(rest)
+    if name == "reward":
+        return reward(rest)
     if name not in commands:
-        print(f"textgym: no command {name!r}, there are {[*commands, 'train', 'evaluate']}", file=sys.stderr)
+        known = [*commands, "train", "evaluate", "feedback", "reward"]
+        print(f"textgym: no command {name!r}, there are {known}", file=sys.stderr)
         return 2
     if not rest:  # the defaults need no parser
         commands[name]()
@@ -105,6 +112,91 @@ def evaluate(arguments: list[str]) -> int:
     shown = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName)
     tyro.cli(run_evaluation, args=arguments, prog="textgym evaluate", config=shown)
     return 0
+
+
+def feedback_commands() -> dict[str, Callable[..., None]]:
+    """What follows `textgym feedback`; signatures and docstrings are the help."""
+    from textgym.feedback import commands
+
+    return {
+        "serve": commands.serve,
+        "sample": feedback_sample,
+        "judge": commands.judge,
+        "import": commands.import_file,
+        "export": commands.export,
+        "report": commands.report,
+    }
+
+
+def feedback(arguments: list[str]) -> int:
+    """People's judgements: collect, exchange, report."""
+    known = feedback_commands()
+    if not arguments or arguments[0] in ("-h", "--help"):
+        lines = [f"  {name:<8} {(run.__doc__ or '').strip().splitlines()[0]}" for name, run in known.items()]
+        print("\n".join(["usage: textgym feedback COMMAND [--help] [OPTIONS]", "", *lines]))
+        return 0 if arguments else 2
+    if arguments[0] not in known:
+        print(f"textgym feedback: no command {arguments[0]!r}, there are {list(known)}", file=sys.stderr)
+        return 2
+    tyro = _load_tyro()
+    shown = (tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName)
+    tyro.cli(known[arguments[0]], args=arguments[1:], prog=f"textgym feedback {arguments[0]}", config=shown)
+    return 0
+
+
+def reward(arguments: list[str]) -> int:
+    """Reward models: train, measure, serve."""
+    known = {"train": "train", "eval": "evaluate", "serve": "serve"}
+    if not arguments or arguments[0] in ("-h", "--help"):
+        lines = ("train  from judged pairs", "eval   on pairs it has not seen", "serve  over HTTP")
+        print("\n  ".join(["usage: textgym reward COMMAND [--help] [OPTIONS]\n", *lines]))
+        return 0 if arguments else 2
+    if arguments[0] not in known:
+        print(f"textgym reward: no command {arguments[0]!r}, there are {list(known)}", file=sys.stderr)
+        return 2
+    tyro = _load_tyro()
+    from textgym.rewards import commands
+
+    command = getattr(commands, known[arguments[0]])
+    shown = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    tyro.cli(command, args=arguments[1:], prog=f"textgym reward {arguments[0]}", config=shown)
+    return 0
+
+
+def feedback_sample(
+    out: str = "pairs.jsonl",
+    env: str = "textgym/Summarize-v0",
+    policy: str = "embedded",
+    n: int = 100,
+    samples: int = 2,
+    split: str = "train",
+    temperature: float = 1.0,
+    seed: int = 0,
+    data: str | None = None,
+    data_seed: int = 0,
+) -> None:
+    """Writes items to judge: a policy's answers to the prompts of an env.
+
+    Args:
+        out: a file of JSON lines.
+        env: an id that `textgym list` shows.
+        policy: a folder or hub name of a causal language model, or embedded.
+        n: how many prompts.
+        samples: answers a prompt; 1 to be rated, 2 compared, more ranked.
+        split: train, validation or test.
+        temperature: 1 samples from the policy's own distribution.
+        seed: of the users and of what is sampled.
+        data: your own records: a path, or a dict of options as JSON.
+        data_seed: which universe of embedded examples.
+    """
+    from textgym.agents.sample import SampleConfig, sample_items
+    from textgym.feedback.formats import write_file
+
+    config = SampleConfig(env, policy, n, samples, split, temperature, seed, data, data_seed)
+    items, alike = sample_items(config)
+    write_file(out, "textgym", items, [])
+    left_out = f", {alike} prompts left out because all answers were alike" if alike else ""
+    print(f"{out}: {len(items)} items{left_out}")
 
 
 def list_ids() -> None:
@@ -177,6 +269,7 @@ def doctor() -> None:
     extras = {
         "data": ("datasets", "pyarrow", "rouge_score", "sacrebleu"),
         "train": ("matplotlib", "rich", "tyro"),
+        "feedback": ("fastapi", "uvicorn", "sqlalchemy", "jinja2", "python_multipart"),
         "sb3": ("stable_baselines3", "sb3_contrib"),
     }
     for extra, modules in extras.items():

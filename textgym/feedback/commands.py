@@ -1,0 +1,237 @@
+"""What `textgym feedback` can do with a store: serve, judge, import, export, report. The command line reads the options
+from these signatures. `sample` stands in cli.py, because it runs a policy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textgym.feedback.store import Store
+
+STORE = "feedback.db"
+PASSWORD = "TEXTGYM_ADMIN_PASSWORD"
+
+
+def serve(
+    data: str | None = None,
+    store: str = STORE,
+    raters: tuple[str, ...] = (),
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    url: str | None = None,
+    k: int | None = None,
+    title: str | None = None,
+    lease_minutes: float | None = None,
+    gold_every: int | None = None,
+) -> None:
+    """Serves the site on which raters judge, until Ctrl-C.
+
+    The administrator's password is that of the environment variable TEXTGYM_ADMIN_PASSWORD, else one that is
+    made up and printed the first time.
+
+    Args:
+        data: a file of items to add first, as `textgym feedback sample` writes it.
+        store: a file, made where there is none, or a URL such as postgresql+psycopg://user@host/name.
+        raters: names of raters; who is new gets a personal link, which is printed.
+        host: 127.0.0.1 is this machine only; 0.0.0.0 all that reach it (put TLS in front).
+        port: 0 takes a free one.
+        url: how raters reach the site, where that is not http://HOST:PORT.
+        k: raters an item.
+        title: what stands above the pages.
+        lease_minutes: until an item that somebody left goes to somebody else.
+        gold_every: about one gold item in so many.
+    """
+    from textgym.feedback.store import add_rater, change_settings, new_token
+
+    with opened(store) as kept, _listening(host, port) as listener:
+        base = (url or f"http://{host}:{listener.getsockname()[1]}").rstrip("/")
+        with kept.writing() as connection:
+            change_settings(connection, k=k, title=title, lease_minutes=lease_minutes, gold_every=gold_every)
+            password = _set_password(connection)
+            links = [(name, new_token(connection, add_rater(connection, name))) for name in _new(connection, raters)]
+        if data is not None:
+            import_file(data, store=store)
+        for name, token in links:
+            print(f"{name}: {base}/r/{token}")
+        print(f"administration: {base}/admin{f'  password: {password}' if password else ''}")
+        print(f"serving {store} on {base}, Ctrl-C ends it", flush=True)
+        _run(kept, listener)
+
+
+def judge(
+    rater: str, data: str | None = None, store: str = STORE, k: int | None = None, limit: int | None = None
+) -> None:
+    """Judges in the terminal, on the same store as the site.
+
+    Args:
+        rater: in whose name.
+        data: a file of items to add first.
+        store: a file, made where there is none, or a URL.
+        k: raters an item.
+        limit: stop after so many judgements.
+    """
+    from textgym.feedback.store import change_settings
+    from textgym.feedback.terminal import judge as judge_here
+
+    with opened(store) as kept:
+        if k is not None:
+            with kept.writing() as connection:
+                change_settings(connection, k=k)
+        if data is not None:
+            import_file(data, store=store)
+        judge_here(kept, rater, limit=limit)
+
+
+def import_file(file: str, /, store: str = STORE, format: str = "auto", task: str | None = None) -> None:
+    """Adds items, and judgements made elsewhere, to a store. The same file twice changes nothing.
+
+    Args:
+        file: JSON lines, or CSV where its name ends so.
+        store: a file, made where there is none, or a URL.
+        format: auto, textgym, trl, hh, helpsteer, crowdkit, openai, ultrafeedback, comparisons or ratings.
+        task: whose guidelines go with the items: summarize, translate, dialogue, or a name of yours.
+    """
+    from textgym.feedback.formats import read_file
+    from textgym.feedback.store import add_items, add_judged
+
+    found = read_file(file, format, task)
+    with opened(store) as kept, kept.writing() as connection:
+        items, judged = add_items(connection, found.items), add_judged(connection, found.judged)
+    print(f"{store}: {items} items and {judged} judgements added from {file}")
+
+
+def export(out: str, store: str = STORE, format: str = "trl") -> None:
+    """Writes the judgements of a store to a file.
+
+    Args:
+        out: where to.
+        store: a file or a URL.
+        format: trl (what `textgym reward train` reads), hh, helpsteer, crowdkit (CSV), or textgym (everything).
+    """
+    from textgym.feedback.formats import write_file
+    from textgym.feedback.store import read_all
+
+    with opened(store, is_new=False) as kept, kept.reading() as connection:
+        items, judged = read_all(connection)
+    written = write_file(out, format, items, judged)
+    print(f"{out}: {written.rows} rows")
+    for reason, count in written.left_out.items():
+        print(f"  left out: {count} {reason}")
+
+
+def report(store: str = STORE, json: bool = False) -> None:
+    """Prints agreement, raters and items in dispute: what the live page shows.
+
+    Args:
+        store: a file or a URL.
+        json: as one line of JSON.
+    """
+    from textgym.feedback.report import make_report
+
+    with opened(store, is_new=False) as kept, kept.reading() as connection:
+        found = make_report(connection)
+    print(_to_json(found) if json else "\n".join(describe(found)))
+
+
+def describe(report: dict[str, Any]) -> Iterator[str]:
+    """The report as lines of text."""
+    simulated = f", {report['simulated']} of them by simulated raters" if report["simulated"] else ""
+    yield f"{report['judgements']} judgements{simulated}"
+    yield f"{report['complete']} of {report['items']} items have {report['k']} judgements"
+    for a in report["agreement"]:
+        interval = "" if a["low"] is None else f", 95% interval {a['low']:.3f} to {a['high']:.3f}"
+        units = "pairs of responses" if a["kind"] == "ranking" else "items"
+        yield f"Krippendorff's alpha of {a['kind']} items ({a['level']}): {_shown(a['alpha'], '.3f')}{interval}"
+        yield f"  from {a['units']} {units} that two raters or more have judged"
+    yield f"{'rater':<20} {'judged':>7} {'agrees':>7} {'gold':>9} {'left':>6} {'ties':>6} {'skips':>6} {'seconds':>8}"
+    for r in report["raters"]:
+        name = f"{r['name']}{' (simulated)' if r['simulated'] else ''}{' (paused)' if r['state'] == 'paused' else ''}"
+        gold = f"{r['gold_right']} of {r['gold']}" if r["gold"] else "-"
+        shares = (
+            f"{_shown(r['agreement'], '.0%'):>7} {gold:>9} {_shown(r['left'], '.0%'):>6} {_shown(r['ties'], '.0%'):>6}"
+        )
+        odd = "  one-sided" if r["left_is_odd"] else ""
+        yield f"{name:<20} {r['judgements']:>7} {shares} {r['skips']:>6} {_shown(r['seconds'], '.1f'):>8}{odd}"
+    if report["disputes"]:
+        yield "items in dispute:"
+    for d in report["disputes"]:
+        prompt = " ".join(d["prompt"].split())
+        yield f"  {d['disagreement']:.2f} in {d['judgements']} judgements  {d['key']}  {prompt:.60}"
+
+
+@contextmanager
+def opened(where: str, is_new: bool = True) -> Iterator[Store]:
+    """A store; with `is_new` false it must be there already."""
+    try:
+        from textgym.feedback.store import Store
+    except ImportError as error:
+        raise ImportError("feedback needs a database's driver: pip install 'textgym[feedback]'") from error
+    if not is_new and "://" not in where and not os.path.isfile(os.path.expanduser(where)):
+        raise ValueError(f"store must be a file of `textgym feedback serve`, judge or import, got {where!r}")
+    kept = Store(where)
+    try:
+        yield kept
+    finally:
+        kept.close()
+
+
+def _set_password(connection: Any) -> str | None:
+    """Keeps the environment's password, or makes one up and returns it the first time."""
+    from textgym.feedback.site.security import hash_password
+    from textgym.feedback.store import get_setting, set_setting
+
+    given = os.environ.get(PASSWORD)
+    if not given and get_setting(connection, "password"):
+        return None
+    password = given or secrets.token_urlsafe(12)
+    set_setting(connection, "password", hash_password(password))
+    return None if given else password
+
+
+def _new(connection: Any, names: tuple[str, ...]) -> list[str]:
+    """Those of the names that have no link yet."""
+    import sqlalchemy as sa
+
+    linked = set(connection.execute(sa.text("SELECT name FROM raters WHERE token_hash IS NOT NULL")).scalars())
+    return [name for name in names if name.strip() not in linked]
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens; an OSError says at once that a port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise OSError(f"port {port} of {host} could not be had: {error.strerror}; try --port 0") from error
+        listener.listen(256)
+        yield listener
+
+
+def _run(store: Store, listener: socket.socket) -> None:
+    try:
+        import uvicorn
+
+        from textgym.feedback.site.server import create_app
+    except ImportError as error:
+        raise ImportError("the site needs a web server: pip install 'textgym[feedback]'") from error
+    # No log of addresses: a personal link is one.
+    config = uvicorn.Config(create_app(store), log_level="warning", access_log=False, server_header=False)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _to_json(found: dict[str, Any]) -> str:
+    return json.dumps(found, ensure_ascii=False)
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
