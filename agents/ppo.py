@@ -34,6 +34,7 @@ from torch import Tensor
 import textgym  # noqa: F401  (registers the ids)
 from textgym.models.arithmetic import arithmetic, has_fast_products
 from textgym.models.language_model import forbidden_tokens, load_language_model, require_fit
+from textgym.models.lora import adapter_off, add_lora, merged
 from textgym.models.places import find_model
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
 from textgym.seeding import derive_seeds
@@ -54,7 +55,6 @@ from .estimators import (
 )
 from .evaluate import CHUNK, Evaluation, are_same, evaluate
 from .failures import phase, require_finite
-from .lora import adapter_off, add_lora, merged
 from .packing import Packed, pack
 from .policy import ActorCritic, reference_logprobs
 from .ppo_config import PPOConfig
@@ -100,9 +100,7 @@ class Trainer:
         self.forbidden = forbidden_tokens(model, self.tokenizer)
         self.reference = None
         if config.lora_rank is not None:
-            with torch.random.fork_rng():
-                torch.manual_seed(derive_seeds(config.seed, 1, 0, 8)[0])  # peft draws from the global generator
-                add_lora(model, config.lora_rank, config.lora_alpha)
+            add_lora(model, config.lora_rank, config.lora_alpha, seed=derive_seeds(config.seed, 1, 0, 8)[0])
         else:
             self.reference = copy.deepcopy(model).requires_grad_(False)
         self.policy = ActorCritic(model, self.forbidden, config.temperature, config.critic == "separate")

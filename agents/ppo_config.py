@@ -36,7 +36,7 @@ class PPOConfig:
     max_new_tokens: int | None = None  # tokens a turn; None: the env's default
 
     seed: int = 0
-    num_updates: int | None = None  # None: 100, or 60 of Dialogue, whose updates take longer
+    num_updates: int | None = None  # None: 100, or 80 of Dialogue, whose updates take longer
     prompts_per_update: int = 16
     samples_per_prompt: int = 8  # responses a prompt, which is computed once for all of them
     epochs: int = 2  # passes over each batch
@@ -81,7 +81,7 @@ class PPOConfig:
         """`num_updates`, or what the embedded policy needs."""
         if self.num_updates is not None:
             return self.num_updates
-        return 60 if "Dialogue" in self.env else 100
+        return 80 if "Dialogue" in self.env else 100
 
     def check(self) -> None:
         """Raises TypeError for a value of the wrong kind, ValueError for one that cannot work, early."""

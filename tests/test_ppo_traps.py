@@ -20,11 +20,11 @@ from tiny import tiny_policy, tiny_tokenizer
 
 from textgym.agents import fused
 from textgym.agents.estimators import gae, kl_k1, kl_k3, masked_mean, policy_loss, whiten
-from textgym.agents.lora import adapter_off, add_lora, merged
 from textgym.agents.packing import Episode, pack
 from textgym.agents.policy import ActorCritic, reference_logprobs
 from textgym.agents.ppo import PPOConfig, Trainer
 from textgym.models.generate import generate
+from textgym.models.lora import adapter_off, add_lora, merged
 
 PROMPT = (9, 17, 33)
 
