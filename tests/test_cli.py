@@ -122,3 +122,37 @@ def test_an_unknown_id_is_one_line_that_names_the_near_one(capsys: pytest.Captur
     said = capsys.readouterr().err
     assert "Did you mean: `Summarize`?" in said
     assert "Traceback" not in said
+
+
+def test_play_lets_a_person_be_the_policy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A right answer, typed: it is worth what the env says, and the gold score stands beside it."""
+    from textgym.tasks.load import load_task
+
+    example = load_task("translate", split="test")[3]
+    monkeypatch.setattr("builtins.input", lambda prompt: example.references[0])
+    assert main(["play", "--env", "textgym/Translate-v0", "--index", "3", "--reward", "0.25"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"user: {example.prompt[-1].content}" in told
+    assert "reward +0.25 (eot)" in told
+    assert "gold 1.00" in told
+    assert "adequacy 1.00" in told
+    assert f"a right answer: {example.references[0]}" in told
+    assert main(["play", "--env", "textgym/Translate-v0", "--episodes", "0"]) == 1
+
+
+def test_play_is_a_conversation_and_can_be_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = iter(["What is your name, please?", "Which day would you like?"])
+
+    def type_in(prompt: str) -> str:
+        try:
+            return next(answers)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr("builtins.input", type_in)
+    assert main(["play", "--seed", "0", "--reward", "0"]) == 130
+    told = capsys.readouterr().out
+    assert told.count("user: ") == 3  # the first message, and one after each of ours
+    assert "What is your name" not in told  # what one typed is not said again

@@ -21,6 +21,7 @@ FLOORS: dict[str, float] = {  # a unit: a package, or a module that stands alone
     "textgym.cli": 8,
     "textgym.agents": 7,
     "textgym.serve": 6,
+    "textgym.play": 6,
     "textgym.sb3": 6.5,  # stands on the wrappers
     "textgym.wrappers": 6,
     "textgym": 5.5,  # registers the ids, so what the envs stand on must not import it

@@ -43,6 +43,7 @@ def options_of(words: list[str]) -> set[str]:
     from textgym import cli
     from textgym.agents import commands as agents
     from textgym.agents.evaluate import EvaluateConfig
+    from textgym.play import play
 
     def fields(config: type) -> set[str]:
         return {"--" + f.name.replace("_", "-") for f in dataclasses.fields(config)} | {"--help"}
@@ -61,7 +62,7 @@ def options_of(words: list[str]) -> set[str]:
     if words[1] == "feedback":
         function = cli.feedback_commands()[words[2]]
         return {"--" + name.replace("_", "-") for name in inspect.signature(function).parameters} | {"--help"}
-    function = {"list": cli.list_ids, "sample": cli.sample, "doctor": cli.doctor}[words[1]]
+    function = {"list": cli.list_ids, "sample": cli.sample, "play": play, "doctor": cli.doctor}[words[1]]
     return {"--" + name.replace("_", "-") for name in inspect.signature(function).parameters} | {"--help"}
 
 

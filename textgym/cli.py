@@ -2,6 +2,7 @@
 
     textgym list                                       the ids and their defaults
     textgym sample --env textgym/Translate-v0 --n 3    what an episode starts with, and right answers
+    textgym play --env textgym/Dialogue-v0             be the policy yourself
     textgym train ppo --env textgym/Summarize-v0       an agent; `textgym train` names them
     textgym evaluate runs/Summarize-v0-seed0           a run's or any other policy on held-out prompts
     textgym feedback serve --data pairs.jsonl          people judge in a browser; `textgym feedback` names the rest
@@ -55,7 +56,9 @@ def run_safely(command: Callable[[], int]) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    commands: dict[str, Callable[..., None]] = {"list": list_ids, "sample": sample, "doctor": doctor}
+    from textgym.play import play
+
+    commands: dict[str, Callable[..., None]] = {"list": list_ids, "sample": sample, "play": play, "doctor": doctor}
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"usage: textgym COMMAND [--help] [OPTIONS]\n\n{USAGE}")
         return 0 if arguments else 2
