@@ -70,7 +70,9 @@ def test_every_command_exists_with_its_options() -> None:
     found = commands()
     named = {" ".join(words[:2]) for words in found}
     assert {"textgym train", "textgym evaluate", "textgym list", "textgym doctor"} <= named
-    assert {f"python benchmarks/{name}.py" for name in ("learning", "freeform", "env_steps", "startup", "ppo_iteration")} <= named
+    assert {
+        f"python benchmarks/{name}.py" for name in ("learning", "freeform", "env_steps", "startup", "ppo_iteration")
+    } <= named
     for words in found:
         assert {w for w in words if w.startswith("--")} <= options_of(words), " ".join(words)
 

@@ -6,8 +6,17 @@ A difference d = score(chosen) - score(rejected) is read as the log-odds that `c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
+
+
+class ReliabilityBin(NamedTuple):
+    """Pairs of about one confidence."""
+
+    confidence: float  # mean of sigmoid(|d|)
+    accuracy: float  # share ranked right
+    pairs: int
 
 
 def preference_loss(differences: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -32,20 +41,73 @@ def accuracy_interval(differences: np.ndarray, groups: Sequence[int]) -> tuple[f
 
 def expected_calibration_error(differences: np.ndarray, num_bins: int = 10) -> float:
     """Mean distance of confidence sigmoid(|d|) and accuracy, over bins of equal confidence width in [0.5, 1]."""
-    confidence = 0.5 * (1 + np.tanh(np.abs(np.asarray(differences, dtype=np.float64)) / 2))
-    right = (differences > 0) + 0.5 * (differences == 0)
+    bins = reliability_bins(differences, num_bins)
+    return sum(b.pairs * abs(b.confidence - b.accuracy) for b in bins) / len(differences)
+
+
+def reliability_bins(differences: np.ndarray, num_bins: int = 10) -> list[ReliabilityBin]:
+    """What `expected_calibration_error` sums over: the bins that hold any pair, by confidence."""
+    d = np.asarray(differences, dtype=np.float64)
+    confidence = 0.5 * (1 + np.tanh(np.abs(d) / 2))
+    right = (d > 0) + 0.5 * (d == 0)
     bins = np.minimum(((confidence - 0.5) * 2 * num_bins).astype(int), num_bins - 1)
-    gaps = [abs((confidence - right)[bins == k].sum()) for k in range(num_bins)]
-    return float(sum(gaps) / len(right))
+    members = [bins == k for k in range(num_bins) if (bins == k).any()]
+    return [ReliabilityBin(float(confidence[m].mean()), float(right[m].mean()), int(m.sum())) for m in members]
+
+
+def brier_score(differences: np.ndarray) -> float:
+    """Mean square of 1 - P(chosen wins) (Brier 1950, one of the two outcomes); 0.25 is a coin."""
+    d = np.asarray(differences, dtype=np.float64)
+    return float(np.mean((0.5 * (1 - np.tanh(d / 2))) ** 2))
+
+
+def bootstrap_ratio(
+    values: np.ndarray, groups: Sequence[int], seed: int = 0, replicates: int = 2000, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean of `values`, drawing whole groups (Efron & Tibshirani 1993, ch. 13).
+
+    Pairs of one prompt are judged and scored alike, so the prompt is what is drawn. (n,), n group ids -> (low, high).
+    """
+    _, index = np.unique(np.asarray(groups), return_inverse=True)
+    total, size = np.bincount(index, values), np.bincount(index)
+    rng, k = np.random.default_rng(seed), len(size)
+    at_once = max(1, 2_000_000 // k)
+    means: list[np.ndarray] = []
+    for start in range(0, replicates, at_once):
+        drawn = rng.multinomial(k, np.full(k, 1 / k), size=min(at_once, replicates - start))
+        means.append((drawn @ total) / (drawn @ size))
+    low, high = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def cross_fitted(
+    differences: np.ndarray, groups: Sequence[int], weights: np.ndarray | None = None, seed: int = 0
+) -> tuple[np.ndarray, tuple[float, float]]:
+    """Differences times the scale that the *other* half of the prompts asks for, and the two scales.
+
+    What is measured on the result is measured on pairs that the temperature has not seen. (n,) -> (n,).
+    """
+    d, ids = np.asarray(differences, dtype=np.float64), np.asarray(groups)
+    unique = np.unique(ids)
+    if len(unique) < 2:
+        raise ValueError(
+            f"a temperature needs pairs of at least 2 prompts to be fitted and measured, got {len(unique)}"
+        )
+    first = np.isin(ids, np.random.default_rng(seed).permutation(unique)[: len(unique) // 2])
+    w = np.ones_like(d) if weights is None else np.asarray(weights, dtype=np.float64)
+    scales = (fit_scale(d[first], w[first]), fit_scale(d[~first], w[~first]))
+    return np.where(first, d * scales[1], d * scales[0]), scales
 
 
 def fit_scale(differences: np.ndarray, weights: np.ndarray | None = None) -> float:
     """The factor a (1 / temperature) that minimises the preference loss of a · d, from 0.01 to 100.
 
-    The loss is convex in a, so its derivative has one sign change, found by bisection.
+    The loss is convex in a, so its derivative has one sign change, found by bisection. One pair more is taken to have
+    been lost, by the mean distance: few pairs are easily all ranked right, and no scale would be large enough for them.
     """
     d = np.asarray(differences, dtype=np.float64)
     w = np.ones_like(d) if weights is None else np.asarray(weights, dtype=np.float64)
+    d, w = np.append(d, -np.abs(d).mean()), np.append(w, w.mean())
     low, high = np.log(0.01), np.log(100.0)
     for _ in range(60):
         middle = (low + high) / 2
@@ -85,6 +147,7 @@ def pair_metrics(
         "accuracy_high": high,
         "accuracy_of_longer": accuracy(np.asarray(lengths[0], dtype=np.float64) - lengths[1]),
         "loss": preference_loss(d),
+        "brier": brier_score(d),
         "ece": expected_calibration_error(d),
         "score_mean": float(scores.mean()),
         "score_std": float(scores.std()),

@@ -5,8 +5,9 @@ log-odds of a preference are the difference of two scores. kind="token" sums an 
 the response: a small model learns *which words* are wrong that way, and the reward is dense;
 kind="sequence" reads one at the end. Afterwards the scale is fitted on held-out pairs, so that
 differences are calibrated log-odds, and the mean score is moved to zero; both go into the head, and
-what is saved is a plain Hugging Face checkpoint with a model card. Left out: LoRA, ratings and
-rankings, ensembles that share a trunk, resuming.
+what is saved is a plain Hugging Face checkpoint with a model card. Ctrl-C ends the training, not the
+run: the best weights so far are scaled, measured and saved. Left out: rankings other than by their
+pairs, ensembles that share a trunk, resuming.
 
     metrics = train_reward_model(read_preferences("pairs.jsonl"), "path/of/policy", output="path/of/reward")
 """
@@ -33,9 +34,12 @@ from textgym.models.arithmetic import arithmetic
 from textgym.models.language_model import DTYPES, turn_off_dropout
 from textgym.rewards.calibration import fit_scale, pair_metrics, preference_loss
 from textgym.rewards.card import write_card
+from textgym.rewards.ceiling import rater_ceiling
 from textgym.rewards.encoding import load_reward_tokenizer
 from textgym.rewards.head import Head, load_trunk
+from textgym.rewards.judged import decided
 from textgym.rewards.learned import LearnedReward
+from textgym.rewards.lora import add_lora, merge_lora
 from textgym.rewards.network import HEADS, Kind, max_positions, quietly
 from textgym.rewards.sharing import Comparisons, can_share_prompts, encode_comparisons, score_comparisons
 
@@ -52,6 +56,8 @@ class RewardTrainConfig:
     warmup: float = 0.05  # share of all steps
     max_grad_norm: float = 1.0
     centering: float = 0.01  # pull of a pair's mean score towards zero (Eisenstein et al. 2023)
+    margin_scale: float = 1.0  # the preferences' margins times this; 0 leaves them out of the loss
+    lora_rank: int = 0  # of adapters that train in place of the trunk; 0: the whole trunk trains
     validation_share: float = 0.1  # of the prompts: early stop, scale and centre
     test_share: float = 0.1  # of the prompts: the figures that are reported
     evaluations: int = 8  # on the validation pairs, over the whole run
@@ -59,6 +65,7 @@ class RewardTrainConfig:
     dtype: str = "float32"  # "bfloat16": mixed precision, faster where the CPU or GPU has it
     device: str = "cpu"
     seed: int = 0
+    split_seed: int | None = None  # of the division of the prompts; None: seed (an ensemble has one division)
 
     def __post_init__(self) -> None:
         if self.kind not in HEADS:
@@ -68,7 +75,7 @@ class RewardTrainConfig:
         for name in ("epochs", "batch_size", "learning_rate", "max_grad_norm", "evaluations", "patience"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("weight_decay", "centering", "warmup"):
+        for name in ("weight_decay", "centering", "warmup", "margin_scale", "lora_rank"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         for name in ("validation_share", "test_share"):
@@ -99,17 +106,18 @@ def train_reward_model(
         shows_progress: a progress bar (rich), where installed.
 
     Returns:
-        The figures of `pair_metrics`, plus `accuracy_ceiling` where known, `steps`, `seconds`,
-        `scale` (the factor that went into the head) and `prompts_cut`.
+        The figures of `pair_metrics`, plus `accuracy_ceiling` and `rater_ceiling` where known, `steps`,
+        `seconds`, `scale` (the factor that went into the head), `prompts_cut`, and `interrupted` (1
+        where Ctrl-C ended the training).
     """
     config = config or RewardTrainConfig()
     started = time.perf_counter()
     chat = load_reward_tokenizer(model if tokenizer is None else tokenizer)
-    validation, test, training = split_by_prompt(
-        preferences, [config.validation_share, config.test_share], seed=config.seed
-    )
+    validation, test, training = split_for_training(preferences, config)
     network = load_trunk(model, config.kind, chat, config.seed)
     turn_off_dropout(network)
+    if config.lora_rank:
+        add_lora(network, config.lora_rank, config.seed)
     network.to(config.device)
     run = _Run(network, config, chat.pad)
     limit = max_positions(network.config)
@@ -117,6 +125,8 @@ def train_reward_model(
     run.choose_layout(parts[0])
 
     steps = run.fit(parts[0], training, parts[1], validation, shows_progress)
+    if config.lora_rank:
+        merge_lora(network)
     chosen, rejected = run.score(parts[1])
     scale = fit_scale(chosen - rejected, _weights(validation))
     head = Head(network, config.kind)
@@ -129,7 +139,12 @@ def train_reward_model(
     if ceiling is not None:
         metrics["accuracy_ceiling"] = ceiling
     cut = sum(c.prompt_tokens_cut > 0 for part in parts for group in part for c in group.conversations)
+    among = rater_ceiling(test)
+    if among is not None:
+        metrics["rater_ceiling"] = among.accuracy
     metrics |= {"steps": float(steps), "seconds": time.perf_counter() - started, "scale": scale, "prompts_cut": cut}
+    if run.interrupted:
+        metrics["interrupted"] = 1.0
     with new_folder(output) as folder:
         with quietly():
             network.save_pretrained(folder)
@@ -139,6 +154,16 @@ def train_reward_model(
     return metrics
 
 
+def split_for_training(preferences: Sequence[Preference], config: RewardTrainConfig) -> list[list[Preference]]:
+    """Validation, test and training preferences; the test has one preference for the halves of a soft label or tie."""
+    seed = config.seed if config.split_seed is None else config.split_seed
+    validation, test, training = split_by_prompt(preferences, [config.validation_share, config.test_share], seed=seed)
+    test = decided(test)
+    if not test:
+        raise ValueError("preferences leave no decided pair for the test: all of its pairs are ties")
+    return [validation, test, training]
+
+
 class _Run:
     """One network in training."""
 
@@ -146,6 +171,7 @@ class _Run:
         self.network, self.config, self.padding = network, config, padding
         self.device, self.dtype = torch.device(config.device), DTYPES[config.dtype]
         self.shares_prompt = False
+        self.interrupted = False
         self.rng = np.random.default_rng(config.seed)
 
     def choose_layout(self, groups: Sequence[Comparisons]) -> None:
@@ -161,42 +187,57 @@ class _Run:
         validation: Sequence[Preference],
         shows_progress: bool,
     ) -> int:
-        """Trains until the validation loss no longer falls; the best weights stay. How many steps were taken."""
+        """Trains until the validation loss no longer falls; the best weights stay. How many steps were taken.
+
+        Ctrl-C does the same, once there are weights that were evaluated.
+        """
         config, network = self.config, self.network
         weights = torch.tensor(_weights(preferences), dtype=torch.float32, device=self.device)
         margins = torch.tensor([p.margin for p in preferences], dtype=torch.float32, device=self.device)
+        margins *= config.margin_scale
         total = max(1, round(config.epochs * len(preferences) / config.batch_size))
         optimizer = torch.optim.AdamW(_parameter_groups(network, config.weight_decay), lr=config.learning_rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step, total, config.warmup))
         check_at = set(np.linspace(0, total, config.evaluations + 1).round().astype(int)[1:].tolist())
         best, best_weights, since_best, step = math.inf, None, 0, 0
         with _progress(total, shows_progress) as report:
-            for step, batch in enumerate(self._batches(groups, total), start=1):
-                network.train()
-                rows = [n for group in batch for n in group.pairs]
-                with arithmetic(self.device, self.dtype):
-                    chosen, rejected = score_comparisons(network, config.kind, batch, self.padding, self.shares_prompt)
-                loss = bradley_terry_loss(chosen, rejected, weights[rows], margins[rows], config.centering)
-                if not torch.isfinite(loss):
-                    raise FloatingPointError(f"the loss became {loss.item()} in step {step}; lower learning_rate")
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(network.parameters(), config.max_grad_norm)
-                optimizer.step()
-                schedule.step()
-                if step in check_at:
-                    held_out = preference_loss(np.subtract(*self.score(validation_groups)), _weights(validation))
-                    since_best += 1
-                    if held_out < best:
-                        best, since_best = held_out, 0
-                        best_weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
-                report(step, f"loss {loss.item():.3f}, held-out {best:.3f}")
-                if since_best >= config.patience:
-                    break
+            try:
+                for step, batch in enumerate(self._batches(groups, total), start=1):
+                    loss = self._step(batch, weights, margins, optimizer, step)
+                    schedule.step()
+                    if step in check_at:
+                        held_out = preference_loss(np.subtract(*self.score(validation_groups)), _weights(validation))
+                        since_best += 1
+                        if held_out < best:
+                            best, since_best = held_out, 0
+                            best_weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
+                    report(step, f"loss {loss:.3f}, held-out {best:.3f}")
+                    if since_best >= config.patience:
+                        break
+            except KeyboardInterrupt:
+                if best_weights is None:
+                    raise
+                self.interrupted = True
         assert best_weights is not None, "the last step is always evaluated"
         network.load_state_dict(best_weights)
         network.eval()
         return step
+
+    def _step(self, batch: list[Comparisons], weights: Tensor, margins: Tensor, optimizer: Any, step: int) -> float:
+        """One update; its loss."""
+        config, network = self.config, self.network
+        network.train()
+        rows = [n for group in batch for n in group.pairs]
+        with arithmetic(self.device, self.dtype):
+            chosen, rejected = score_comparisons(network, config.kind, batch, self.padding, self.shares_prompt)
+        loss = bradley_terry_loss(chosen, rejected, weights[rows], margins[rows], config.centering)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"the loss became {loss.item()} in step {step}; lower learning_rate")
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), config.max_grad_norm)
+        optimizer.step()
+        return loss.item()
 
     @torch.inference_mode()
     def score(self, groups: Sequence[Comparisons]) -> tuple[np.ndarray, np.ndarray]:
