@@ -30,6 +30,7 @@ class World:
 
     rank: int = 0
     size: int = 1
+    device: str = "cpu"  # what messages travel on: NCCL takes tensors of its GPU alone
 
     @property
     def is_first(self) -> bool:
@@ -47,10 +48,11 @@ class World:
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum over processes, the same bits in each."""
-        if self.size > 1:
-            values = values.clone()
-            dist.all_reduce(values)
-        return values
+        if self.size == 1:
+            return values
+        sent = values.to(self.device, copy=True)
+        dist.all_reduce(sent)
+        return sent.to(values.device)
 
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Adds up gradients in place, in one message; one that a process lacks counts as zeros."""
@@ -89,10 +91,12 @@ def join(device: torch.device) -> Iterator[World]:
         yield World()
         return
     began = not dist.is_initialized()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     if began:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=WAITS)
     try:
-        yield World(dist.get_rank(), dist.get_world_size())
+        yield World(dist.get_rank(), dist.get_world_size(), str(device))
     finally:
         if began:
             dist.destroy_process_group()

@@ -88,8 +88,8 @@ class Trainer:
         self.world = World() if world is None else world
         self.share = self.world.share(config.prompts_per_update)
         self.device = runs.choose_device(config.device)
-        self.dtype = runs.choose_dtype(config.dtype, self.device)
-        self.fast_products = has_fast_products(self.device, self.dtype)
+        self.dtype = self.world.from_first(runs.choose_dtype(config.dtype, self.device))
+        self.fast_products = self.world.from_first(has_fast_products(self.device, self.dtype))
         self.batch_tokens = config.batch_tokens or (4096 if self.device.type == "cpu" else 16384)
         self.tokenizer = load_policy_tokenizer(config.policy, config.tokenizer, config.end_of_turn)
         self.env = make_env(config, self.tokenizer, config.split, config.batch_size // self.world.size)
