@@ -93,6 +93,9 @@ def read_config(kind: Any, path: str) -> Any:
     given = _parse(text, path)
     if isinstance(given, dict) and isinstance(given.get("config"), dict) and "versions" in given:
         given = {name: value for name, value in given["config"].items() if name not in ("run", "resume")}
+        for name, value in given.items():
+            if str(value).startswith("<Python: "):
+                raise ValueError(f"config {path!r} has {name}={value!r}, which only Python can say: leave it out")
     if not isinstance(given, dict):
         raise ValueError(f"config {path!r} must hold a mapping of options, got {type(given).__name__}")
     fields = {field.name: str(field.type) for field in dataclasses.fields(kind)}
@@ -101,7 +104,7 @@ def read_config(kind: Any, path: str) -> Any:
             near = difflib.get_close_matches(str(name), fields, n=1)
             meant = f"; did you mean {near[0]!r}?" if near else f", there are {list(fields)}"
             raise ValueError(f"config {path!r} has the unknown option {name!r}{meant}")
-    return kind(**{name: _as_number(value, fields[name]) for name, value in given.items()})
+    return kind(**{name: _as_declared(value, fields[name]) for name, value in given.items()})
 
 
 def _parse(text: str, path: str) -> Any:
@@ -113,15 +116,16 @@ def _parse(text: str, path: str) -> Any:
         raise ValueError(f"config {path!r} is no {'JSON' if path.endswith('.json') else 'YAML'}: {error}") from error
 
 
-def _as_number(value: Any, kind: str) -> Any:
-    """YAML 1.1 reads 5e-4 as a text; where a number is wanted it is one. A mapping of `data` or `reward` is JSON."""
-    if isinstance(value, dict):
+def _as_declared(value: Any, kind: str) -> Any:
+    """YAML 1.1 reads 5e-4 as a text; where a number is wanted it is one. Where a text is wanted, all else is JSON."""
+    if kind.startswith("str") and isinstance(value, dict | list | int | float) and not isinstance(value, bool):
         return json.dumps(value)
-    if isinstance(value, str) and kind.startswith("float"):
+    if isinstance(value, str) and kind.startswith(("float", "int")):
         try:
-            return float(value)
+            number = float(value)
         except ValueError:
             return value
+        return int(number) if kind.startswith("int") and number.is_integer() else number
     return value
 
 

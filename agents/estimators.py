@@ -120,4 +120,4 @@ class AdaptiveKL:
         """`kl`: mean nats an episode; `episodes`: how many it was measured on."""
         if self.target is not None:
             error = min(max(kl / self.target - 1, -0.2), 0.2)
-            self.coef *= 1 + error * episodes / self.horizon
+            self.coef *= 1 + error * min(episodes / self.horizon, 1.0)  # a batch larger than the horizon is one

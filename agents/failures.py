@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
+
+from .estimators import alone
 
 
 class OutOfMemoryError(MemoryError):
@@ -32,10 +34,10 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or is_told
 
 
-def require_finite(where: str, **named: Tensor) -> None:
-    """Raises FloatingPointError where a tensor holds a NaN or an infinity, before anything is trained on it."""
+def require_finite(where: str, named: dict[str, Tensor], total: Callable[[Tensor], Tensor] = alone) -> None:
+    """Raises FloatingPointError where a tensor of any process holds a NaN or an infinity, in all of them."""
     for name, values in named.items():
-        bad = int((~torch.isfinite(values)).sum())
+        bad = int(total((~torch.isfinite(values)).sum()))
         if bad:
             raise FloatingPointError(
                 f"{bad} of {values.numel()} {name} are not finite {where}; "

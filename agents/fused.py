@@ -55,8 +55,9 @@ def chosen_statistics(
 
 
 def _is_plain(model: Any, layer: Any) -> bool:
-    config = model.config
-    does_more = any(getattr(config, name, None) is not None for name in ("logit_scale", "final_logit_softcapping"))
+    config = model.config.get_text_config()
+    names = ("logit_scale", "logits_scaling", "final_logit_softcapping")  # what `head` knows
+    does_more = any(getattr(config, name, None) is not None for name in names)
     return type(layer) is nn.Linear and not does_more
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ from .estimators import (
 )
 from .evaluate import CHUNK, Evaluation, are_same, evaluate
 from .failures import phase, require_finite
-from .packing import Packed, pack
+from .packing import Episode, Packed, pack
 from .policy import ActorCritic, reference_logprobs
 from .ppo_config import PPOConfig
 from .rollout import Rollout, play
@@ -172,8 +173,8 @@ class Trainer:
             logprobs[where], values[where], ref[where] = statistics.logprobs, statistics.values, said
             mask[where] = True
         scores = self.rewards(rollout, mask)
-        require_finite(f"in update {self.updates_done + 1}", rewards=scores, logprobs=logprobs, values=values)
-        require_finite("under the reference policy", logprobs=ref)
+        named = {"rewards": scores, "logprobs": logprobs, "values": values, "reference logprobs": ref}
+        require_finite(f"in update {self.updates_done + 1}", named, self.world.sum)
         rewards = scores - self.kl.coef * kl_k1(logprobs, ref)
         advantages, returns = gae(rewards, values, mask, self.config.gamma, self.config.lam)
         white = whiten(advantages, mask, total=self.world.sum)
@@ -403,11 +404,15 @@ def train(config: PPOConfig) -> Path:
 
 def follow(config: PPOConfig, world: World) -> Path:
     """What every process but the first does: its share of each update, until the first one says that is all."""
-    trainer = Trainer(config, world)
-    if (state := world.from_first(None)) is not None:
-        trainer.load_state(state)
-    while world.from_first(None):
-        trainer.step()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # torchrun sends Ctrl-C to all; the first one decides
+    try:
+        trainer = Trainer(config, world)
+        if (state := world.from_first(None)) is not None:
+            trainer.load_state(state)
+        while world.from_first(None):
+            trainer.step()
+    finally:
+        signal.signal(signal.SIGINT, before)
     return Path(config.run or "runs")
 
 
@@ -439,16 +444,28 @@ def load_policy_tokenizer(policy: str, tokenizer: str | None, end_of_turn: str |
 def pack_by_budget(
     rollout: Rollout, rows: list[int], row_tokens: int, batch_tokens: int
 ) -> Iterator[tuple[Packed, torch.Tensor]]:
-    """Packs of at most about `batch_tokens` tokens (a prompt's own row is never split), with their rows."""
-    start = 0
-    while start < len(rows):
-        stop, used = start, 0
-        while stop < len(rows) and (stop == start or used < batch_tokens):
-            used += len(rollout.episodes[rows[stop]].continuation) + len(rollout.episodes[rows[stop]].prompt) // 4
-            stop += 1
-        chunk = rows[start:stop]
+    """Packs of at most `batch_tokens` tokens, padding included, with their rows; an episode is never split."""
+    chunk: list[int] = []
+    lengths: list[int] = []  # of the packed rows of the chunk, as `pack` makes them
+    for row in rows:
+        episode = rollout.episodes[row]
+        longer = _lengths_with(lengths, episode, rollout.episodes[chunk[-1]] if chunk else None, row_tokens)
+        if chunk and len(longer) * max(longer) > batch_tokens:
+            yield pack([rollout.episodes[r] for r in chunk], row_tokens), torch.tensor(chunk)
+            chunk, longer = [], [len(episode.tokens)]
+        chunk.append(row)
+        lengths = longer
+    if chunk:
         yield pack([rollout.episodes[r] for r in chunk], row_tokens), torch.tensor(chunk)
-        start = stop
+
+
+def _lengths_with(lengths: list[int], episode: Episode, last: Episode | None, row_tokens: int) -> list[int]:
+    """Lengths of packed rows with one more episode, behind its sibling where there is room."""
+    length = len(episode.continuation)
+    is_sibling = last is not None and list(last.prompt) == list(episode.prompt)
+    if is_sibling and lengths[-1] + length <= row_tokens:
+        return [*lengths[:-1], lengths[-1] + length]
+    return [*lengths, len(episode.prompt) + length]
 
 
 def _walk(packs: list[list[Packed]], members: list[list[torch.Tensor]]) -> Iterator[tuple[Packed, torch.Tensor]]:

@@ -12,7 +12,7 @@ from textgym import checks
 from textgym.types import SPLITS
 
 from . import runs
-from .trackers import TRACKERS
+from .trackers import TRACKERS, require_tracker
 
 CRITICS = ("shared", "separate")
 
@@ -36,9 +36,9 @@ class PPOConfig:
     max_new_tokens: int | None = None  # tokens a turn; None: the env's default
 
     seed: int = 0
-    num_updates: int | None = None  # None: 100, or 80 of Dialogue, whose updates take longer
+    num_updates: int | None = None  # None: 100, or 60 of Dialogue, whose gold score falls after that
     prompts_per_update: int = 16
-    samples_per_prompt: int = 8  # responses a prompt, which is computed once for all of them
+    samples_per_prompt: int = 8  # responses a prompt, which is computed once for all that fit into row_tokens with it
     epochs: int = 2  # passes over each batch
     minibatches: int = 2  # optimiser steps an epoch
     learning_rate: float = 5e-4  # decays linearly to a tenth
@@ -62,7 +62,9 @@ class PPOConfig:
     device: str = "auto"
     dtype: str = "auto"  # arithmetic of the training passes; "auto": bfloat16 where it is faster
     row_tokens: int = 512  # the most tokens in a packed row
-    batch_tokens: int | None = None  # in one forward pass; None: 4096 on a CPU, for its caches, 16384 on a GPU
+    batch_tokens: int | None = (
+        None  # in one forward pass, padding too; None: 4096 on a CPU, for its caches, 16384 on a GPU
+    )
 
     run: str | None = None  # a new folder; None: runs/<env>-seed<seed>, or the first free of …-2, …-3
     eval_every: int = 25  # updates between evaluations on held-out prompts; 0: only at the ends
@@ -81,7 +83,7 @@ class PPOConfig:
         """`num_updates`, or what the embedded policy needs."""
         if self.num_updates is not None:
             return self.num_updates
-        return 80 if "Dialogue" in self.env else 100
+        return 60 if "Dialogue" in self.env else 100
 
     def check(self) -> None:
         """Raises TypeError for a value of the wrong kind, ValueError for one that cannot work, early."""
@@ -114,6 +116,8 @@ class PPOConfig:
             raise ValueError(f"critic must be one of {list(CRITICS)}, got {self.critic!r}")
         if self.log_to is not None and self.log_to not in TRACKERS:
             raise ValueError(f"log_to must be None or one of {list(TRACKERS)}, got {self.log_to!r}")
+        if self.log_to is not None:
+            require_tracker(self.log_to)
         for name in ("gamma", "lam"):
             checks.number(name, getattr(self, name), least=0, most=1)
         for name in ("split", "eval_split"):

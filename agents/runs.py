@@ -176,10 +176,11 @@ class Run:
         chosen["evaluated_on"] = self.prompts
         chosen["processes"] = trainer.world.size
         record = {"config": self.described, "chosen": chosen, "versions": versions(), "commit": commit()}
-        self.log = open_tracker(config.log_to, self.folder, self.described)
+        self.log = open_tracker(config.log_to, self.folder, self.described, done)
         write_text(self.folder / "config.json", json.dumps(record, indent=2) + "\n")
         kept = [row for row in self.rows() if row["update"] <= done] if done and self.metrics_path.exists() else []
         write_text(self.metrics_path, "".join(to_json(row) + "\n" for row in kept))
+        self.is_over_budget = any(self._is_over_budget(row) for row in kept if row["update"] == done)
         self.first = before
         if done == 0:
             self.record_evaluation(0, before)
@@ -190,9 +191,9 @@ class Run:
     def record(self, metrics: dict[str, Any]) -> None:
         with open(self.metrics_path, "a", encoding="utf-8") as file:
             file.write(to_json(metrics) + "\n")
-        self.log(metrics.get("evaluation", metrics), metrics["update"])
-        budget = self.config.max_kl
-        self.is_over_budget |= budget is not None and metrics.get("kl", 0.0) > budget
+        held_out = {f"eval/{name}": value for name, value in metrics.get("evaluation", {}).items()}
+        self.log(held_out or metrics, metrics["update"])
+        self.is_over_budget = self._is_over_budget(metrics) or self.is_over_budget
         if metrics.get("prompts_cut") and not self._has_warned_of_cuts:
             self._has_warned_of_cuts = True
             warnings.warn(
@@ -201,6 +202,9 @@ class Run:
                 "prompts as prompts_cut",
                 stacklevel=2,
             )
+
+    def _is_over_budget(self, metrics: dict[str, Any]) -> bool:
+        return self.config.max_kl is not None and metrics.get("kl", 0.0) > self.config.max_kl
 
     def record_evaluation(self, update: int, evaluation: Evaluation) -> None:
         self.record({"update": update, "evaluation": evaluation.figures()})
@@ -222,11 +226,9 @@ class Run:
             write_samples(self.first, self.last, path, SAMPLES, self.prompts)
 
     def _keep_best(self, trainer: Any, evaluation: Evaluation) -> None:
-        """The learned score decides: the gold score is what no agent may look at."""
-        others = [
-            r["evaluation"]["score"] for r in self.rows() if "evaluation" in r and r["update"] != trainer.updates_done
-        ]
-        if self.config.eval_every and evaluation.means["score"] > max(others[1:], default=-math.inf):
+        """The learned score decides, against the start's too: the gold score is what no agent may look at."""
+        scores = [r["evaluation"]["score"] for r in self.rows() if "evaluation" in r]
+        if self.config.eval_every and evaluation.means["score"] > max(scores[:-1], default=-math.inf):
             self.save_policy(trainer, "best")
 
     def is_over(self, trainer: Any) -> bool:

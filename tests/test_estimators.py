@@ -103,6 +103,9 @@ def test_adaptive_kl_is_clipped_and_counts_episodes():
     controller = AdaptiveKL(0.1, target=6.0, horizon=1000)
     controller.update(kl=5.4, episodes=100)
     assert controller.coef == pytest.approx(0.1 * (1 - 0.1 * 0.1))
+    large = AdaptiveKL(0.1, target=6.0, horizon=1000)
+    large.update(kl=0.0, episodes=100_000)  # a batch of many horizons moves it by one clipped step, never below 0
+    assert large.coef == pytest.approx(0.08)
     fixed = AdaptiveKL(0.1, target=None, horizon=1000)
     fixed.update(kl=600.0, episodes=100)
     assert fixed.coef == 0.1

@@ -27,7 +27,15 @@ from textgym.agents.policy import ActorCritic
 from textgym.envs.single import TextEnv
 from textgym.models import places
 from textgym.models.generate import generate
-from textgym.models.language_model import load_language_model, require_fit, save_language_model, turn_off_dropout
+from textgym.models.language_model import (
+    head,
+    load_language_model,
+    require_fit,
+    require_split,
+    save_language_model,
+    trunk,
+    turn_off_dropout,
+)
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
 from textgym.rewards.network import load_network
 from textgym.rewards.simple import ConstantReward
@@ -161,6 +169,49 @@ def test_bad_arguments_are_named(model):
         load_language_model("no/such/folder")
     with pytest.raises(TypeError, match="policy"):
         load_language_model(3)
+
+
+def test_models_that_look_back_less_or_compute_otherwise_are_refused():
+    """Sliding windows shorter than the context, ALiBi, recurrent states: by a word, not by wrong numbers."""
+    from transformers import (
+        BloomConfig,
+        BloomForCausalLM,
+        GraniteConfig,
+        GraniteForCausalLM,
+        MistralConfig,
+        MistralForCausalLM,
+        MptConfig,
+        MptForCausalLM,
+    )
+
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2}
+    tokenizer = ChatTokenizer(tiny_hf_tokenizer())
+    small = {**SMALL, "vocab_size": tokenizer.vocab_size}
+    torch.manual_seed(0)
+    mistral = MistralForCausalLM(MistralConfig(**small, **heads, sliding_window=16)).eval()
+    require_fit(mistral, tokenizer, 16)
+    with pytest.raises(ValueError, match="context_length must be at most the 16 tokens"):
+        require_fit(mistral, tokenizer, 17)
+    granite = GraniteForCausalLM(GraniteConfig(**small, **heads, logits_scaling=8.0)).eval()
+    require_fit(granite, tokenizer, 64)
+    tokens = torch.tensor([[5, 6, 7]])
+    with torch.no_grad():
+        ours = head(granite, trunk(granite, tokens, torch.arange(3)[None]))
+        torch.testing.assert_close(ours, granite(tokens).logits)
+    wrong = [
+        MptForCausalLM(MptConfig(vocab_size=tokenizer.vocab_size, d_model=32, n_heads=4, n_layers=2)),
+        BloomForCausalLM(BloomConfig(vocab_size=tokenizer.vocab_size, hidden_size=32, n_layer=2, n_head=4)),
+    ]
+    for made in wrong:
+        with torch.no_grad():
+            for parameter in made.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        with pytest.raises(ValueError, match=f"policy of the kind {type(made).__name__} is not supported"):
+            require_fit(made.eval(), tokenizer, 32)
+
+
+def test_every_shape_is_whole_when_taken_apart(model):
+    require_split(model)
 
 
 def test_a_tokenizer_that_does_not_fit_is_refused(model):

@@ -16,13 +16,14 @@ import pytest
 import torch
 from test_models import SHAPES
 from test_ppo import EOT, chat, config, folder, make_trainer, weights  # noqa: F401  (fixtures)
-from tiny import tiny_policy, tiny_tokenizer
+from tiny import tiny_hf_tokenizer, tiny_policy, tiny_tokenizer
 
 from textgym.agents import fused
 from textgym.agents.estimators import gae, kl_k1, kl_k3, masked_mean, policy_loss, whiten
 from textgym.agents.packing import Episode, pack
-from textgym.agents.policy import ActorCritic, reference_logprobs
+from textgym.agents.policy import reference_logprobs
 from textgym.agents.ppo import PPOConfig, Trainer
+from textgym.agents.rollout import Rollout
 from textgym.models.generate import generate
 from textgym.models.lora import adapter_off, add_lora, merged
 
@@ -88,14 +89,22 @@ def test_no_table_of_logits_is_kept() -> None:
     assert max(kept) < n * 320
 
 
-def test_pad_that_is_eos_leaves_the_real_end_of_turn_its_gradient() -> None:
-    """A response that ends, and one that was cut: the end is trained on where it was said, and only there."""
-    ended, cut = Episode(PROMPT, [70, EOT], [True, True]), Episode(PROMPT, [70, 71, 72], [True] * 3)
-    packed = pack([ended, cut], row_tokens=1)
-    assert packed.target.tolist() == [70, EOT, 70, 71, 72]
-    policy = ActorCritic(tiny_policy(2))
-    policy(packed).logprobs[packed.target == EOT].sum().backward()
-    head = policy.model.get_output_embeddings().weight.grad
+def test_pad_that_is_eos_leaves_the_real_end_of_turn_its_gradient(config: PPOConfig, tmp_path: Path) -> None:  # noqa: F811
+    """A tokenizer whose pad is its end of turn, as GPT-2's mostly is: every end that was said is trained on."""
+    hf = tiny_hf_tokenizer()
+    hf.pad_token = hf.eos_token
+    hf.save_pretrained(tmp_path)
+    trainer = make_trainer(replace(config, tokenizer=str(tmp_path)))
+    assert trainer.tokenizer.pad == trainer.tokenizer.end_of_turn == EOT
+    rollout = trainer.collect()
+    batch = trainer.prepare(rollout)
+    said = sum(e.continuation.count(EOT) for e in rollout.episodes)
+    assert 0 < said < len(rollout.episodes)
+    trained = sum(int((packed.target == EOT).sum()) for packs in batch.packs for packed in packs)
+    assert trained == said == int(rollout.last_turn_has_eot.sum())
+    packed = next(p for packs in batch.packs for p in packs if (p.target == EOT).any())
+    trainer.policy(packed).logprobs[packed.target == EOT].sum().backward()
+    head = trainer.policy.model.get_output_embeddings().weight.grad
     assert head[EOT].abs().max() > 1e-3
 
 
@@ -103,20 +112,39 @@ def test_pad_that_is_eos_leaves_the_real_end_of_turn_its_gradient() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 4])
-def test_a_user_between_two_turns_leaves_the_advantages_as_they_are(k: int, chat: PPOConfig) -> None:  # noqa: F811
-    """Rewards, values and lambda count the policy's tokens: k tokens of another speaker are no steps."""
-    g = torch.Generator().manual_seed(0)
-    rewards, values = torch.randn(2, 1, 4, generator=g)
-    advantages, _ = gae(rewards, values, torch.ones(1, 4, dtype=torch.bool), 0.9, 0.8)
-    said = [70, EOT, *range(100, 100 + k), 71, EOT]
-    episode = Episode(PROMPT, said, [True, True, *[False] * k, True, True])
-    packed = pack([episode])
-    assert packed.step.tolist() == [0, 1, 2, 3]
-    assert packed.target.tolist() == [70, EOT, 71, EOT]  # a user's tokens get no loss, no KL, no entropy
-    rows = torch.zeros(1, 4)
-    rows[packed.episode, packed.step] = values.flatten()
-    again, _ = gae(rewards, rows, torch.ones(1, 4, dtype=torch.bool), 0.9, 0.8)
-    assert torch.equal(again, advantages)
+def test_a_user_between_two_turns_leaves_the_advantages_as_they_are(k: int, config: PPOConfig) -> None:  # noqa: F811
+    """k tokens of another speaker are no steps: GAE runs over the policy's tokens as if they stood side by side.
+
+    The model's own opinion of the states may change with what was said, so it is put in by hand.
+    """
+    trainer = make_trainer(replace(config, prompts_per_update=1, samples_per_prompt=2, minibatches=1))
+    rollout = trainer.collect()
+    said, chosen = [70, EOT, *range(100, 100 + k), 71, EOT], [True, True, *[False] * k, True, True]
+    episode = Episode(rollout.episodes[0].prompt, said, chosen)
+    values = torch.tensor([0.3, -0.2, 0.5, 0.1])
+    changed = replace_rollout(rollout, [episode] * 2)
+    statistics = trainer.policy.forward
+
+    def told(packed: Any, **more: Any) -> Any:
+        found = statistics(packed, **more)
+        assert packed.target.tolist() == [70, EOT, 71, EOT] * 2  # a user's tokens get no loss, no KL, no entropy
+        return found._replace(values=values.repeat(2))
+
+    trainer.policy.forward = told  # type: ignore[method-assign]
+    batch = trainer.prepare(changed)
+    rewards = trainer.rewards(changed, batch.mask)
+    expected, returns = gae(rewards, values.repeat(2, 1), torch.ones(2, 4, dtype=torch.bool), 1.0, 0.95)
+    torch.testing.assert_close(batch.returns, returns)
+    torch.testing.assert_close(batch.advantages, whiten(expected, batch.mask))
+
+
+def replace_rollout(rollout: Rollout, episodes: list[Episode]) -> Rollout:
+    """The same scores for other episodes, paid on their last tokens."""
+    paid = [
+        np.array([0.0] * (e.num_chosen - 1) + [score], np.float32)
+        for e, score in zip(episodes, (1.0, 3.0), strict=True)
+    ]
+    return replace(rollout, episodes=episodes, token_rewards=paid, scores=np.array([1.0, 3.0], np.float32))
 
 
 # -- the first step ---------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import pytest
 import torch
 from test_ppo import arguments, chat, config, folder, read_metrics, with_reward  # noqa: F401  (fixtures)
 
-from textgym.agents import commands, failures, ppo, runs
+from textgym.agents import commands, failures, ppo, runs, trackers
 from textgym.agents.ppo import PPOConfig, Trainer, train
 from textgym.agents.trackers import open_tracker
 from textgym.cli import main
@@ -34,6 +34,8 @@ def test_a_file_of_options_is_the_dataclass(tmp_path: Path) -> None:
     yaml = write(tmp_path / "a.yaml", "env: textgym/Translate-v0\nlearning_rate: 3e-4\nnum_updates: 7\n")
     found = commands.read_config(PPOConfig, yaml)
     assert found == PPOConfig(env="textgym/Translate-v0", learning_rate=3e-4, num_updates=7)
+    odd = write(tmp_path / "b.yaml", "num_updates: 1e1\nreward: 0.5\n")
+    assert commands.read_config(PPOConfig, odd) == PPOConfig(num_updates=10, reward="0.5")
     as_json = write(tmp_path / "a.json", json.dumps({"data": {"path": "x.jsonl"}, "reward": "chrf"}))
     assert commands.read_config(PPOConfig, as_json).data == '{"path": "x.jsonl"}'
     of_run = {"config": {"seed": 3, "run": "runs/a", "resume": True}, "versions": {}}
@@ -86,6 +88,9 @@ def test_tensorboard_gets_every_figure(config: PPOConfig, tmp_path: Path) -> Non
 
     run = train(replace(config, run=str(tmp_path / "run"), log_to="tensorboard"))
     events = EventAccumulator(str(run / "tensorboard")).Reload()
+    scores = [e.value for e in events.Scalars("score")]  # of the training batches alone
+    assert scores == pytest.approx([row["score"] for row in read_metrics(run) if "kl" in row], abs=1e-6)
+    assert [e.step for e in events.Scalars("eval/score")] == [0, config.num_updates]
     told = {e.step: e.value for e in events.Scalars("kl")}
     assert told == pytest.approx({row["update"]: row["kl"] for row in read_metrics(run) if "kl" in row}, abs=1e-6)
     assert "gold" not in events.Tags()["scalars"]  # nobody knows it here
@@ -95,6 +100,9 @@ def test_a_tracker_that_is_not_there(config: PPOConfig, tmp_path: Path, monkeypa
     monkeypatch.setitem(sys.modules, "trackio", None)
     with pytest.raises(ImportError, match="log_to='trackio' needs trackio: pip install"):
         open_tracker("trackio", tmp_path, {})
+    monkeypatch.setattr(trackers.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="log_to='wandb' needs wandb"):
+        Trainer(replace(config, log_to="wandb"))
     with pytest.raises(ValueError, match="log_to must be None or one of"):
         Trainer(replace(config, log_to="paper"))
 
@@ -107,7 +115,8 @@ def test_other_trackers_get_finite_figures(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "wandb", module)
     log = open_tracker("wandb", tmp_path / "my-run", {"seed": 3})
     log({"kl": 0.5, "gold": float("nan"), "update": 4, "kind": "x"}, 4)
-    assert calls == [{"project": "textgym", "name": "my-run", "config": {"seed": 3}}, ({"kl": 0.5}, 4)]
+    begun = {"project": "textgym", "name": "my-run", "config": {"seed": 3}, "id": "my-run", "resume": "allow"}
+    assert calls == [begun, ({"kl": 0.5}, 4)]
 
 
 def test_a_kl_budget_ends_the_run_and_saves_it(config: PPOConfig, tmp_path: Path, capsys: Any) -> None:  # noqa: F811
@@ -121,6 +130,8 @@ def test_a_kl_budget_ends_the_run_and_saves_it(config: PPOConfig, tmp_path: Path
     assert (run / "policy/config.json").exists()
     assert [p.name for p in (run / "checkpoints").iterdir()] == [f"update-{len(kls):06d}"]
     assert "the KL went over max_kl=0.5" in capsys.readouterr().out
+    train(replace(eager, max_kl=0.5, run=str(run), resume=True))  # is over still
+    assert [row["kl"] for row in read_metrics(run) if "kl" in row] == kls
 
 
 def test_the_policy_with_the_best_learned_score_is_kept(
@@ -128,8 +139,8 @@ def test_the_policy_with_the_best_learned_score_is_kept(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Scores of the evaluations after updates 1, 2, 3: the second is best, whatever the start had."""
-    real, told = Trainer.evaluate, iter([9.0, 1.0, 3.0, 2.0])
+    """Scores of the evaluations after updates 1, 2, 3: the second is best, and all beat the start."""
+    real, told = Trainer.evaluate, iter([0.5, 1.0, 3.0, 2.0])
 
     def evaluate(self: Trainer, *given: Any, **more: Any) -> Any:
         found = real(self, *given, **more)

@@ -146,6 +146,54 @@ def require_fit(model: Any, tokenizer: ChatTokenizer, context_length: int | None
     limit = getattr(model.config, "max_position_embeddings", None)
     if context_length is not None and limit is not None and context_length > limit:
         raise ValueError(f"context_length must be at most the policy's {limit} positions, got {context_length}")
+    window = _attention_window(model.config.get_text_config())
+    if context_length is not None and window is not None and context_length > window:
+        raise ValueError(
+            f"context_length must be at most the {window} tokens that the policy's layers look back, "
+            f"got {context_length}"
+        )
+    require_split(model)
+
+
+def _attention_window(config: Any) -> int | None:
+    """How far the layer that looks back least can see; None: all of them see everything."""
+    if getattr(config, "use_sliding_window", True) and getattr(config, "sliding_window", None):
+        kinds = getattr(config, "layer_types", None)
+        if kinds is None or "sliding_attention" in kinds:
+            return int(config.sliding_window)
+    if "local" in str(getattr(config, "attention_types", "")):  # GPT-Neo
+        return int(config.window_size)
+    return None
+
+
+@torch.no_grad()
+def require_split(model: Any) -> None:
+    """Raises ValueError where trunk and head, called apart, do not say what the whole model says.
+
+    Tried on a few tokens, two continuations of a prompt packed into one row, rather than told by the model's name:
+    heads that scale, positions that are no ids, recurrent states.
+    """
+    device, size = next(model.parameters()).device, model.get_input_embeddings().weight.shape[0]
+    told = [k % size for k in (3, 7, 5, 11, 2, 9)]
+    prompt, ways = told[:2], (told[2:4], told[4:])
+    try:
+        rows = [model(input_ids=torch.tensor([prompt + way], device=device)).logits[0, 1:].float() for way in ways]
+        branch = torch.tensor([0, 0, 1, 1, 2, 2])
+        mask = (branch[:, None] == branch) | (branch == 0)
+        mask = (mask & torch.ones(6, 6, dtype=torch.bool).tril()).to(device)[None, None]
+        places = torch.tensor([[0, 1, 2, 3, 2, 3]], device=device)
+        logits = head(model, trunk(model, torch.tensor([told], device=device), places, mask))[0]
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+        why = str(error).partition("\n")[0]
+        raise ValueError(f"policy of the kind {type(model).__name__} is not supported: {why:.200}") from error
+    packed = logits[[1, 2, 3]], logits[[1, 4, 5]]
+    off = max(float((a - b).abs().max()) for a, b in zip(packed, rows, strict=True))
+    spread = max(1.0, float(rows[0].abs().max()))
+    if not off <= (1e-3 if rows[0].dtype == next(model.parameters()).dtype else 0.1) * spread:
+        raise ValueError(
+            f"policy of the kind {type(model).__name__} is not supported: packed texts get logits that are off by "
+            f"{off:.2g}, as where positions are no ids (ALiBi) or states are recurrent"
+        )
 
 
 def trunk(
@@ -184,10 +232,14 @@ def _cache_argument(model_class: Any) -> str:
 def head(model: Any, hidden: Tensor) -> Tensor:
     """Float32 logits of hidden states, (…, H) -> (…, V)."""
     logits = model.get_output_embeddings()(hidden).float()
-    scale = getattr(model.config, "logit_scale", None)  # Cohere
+    config = model.config.get_text_config()
+    scale = getattr(config, "logit_scale", None)  # Cohere
     if scale is not None:
         logits = logits * scale
-    cap = getattr(model.config, "final_logit_softcapping", None)  # Gemma 2
+    divisor = getattr(config, "logits_scaling", None)  # Granite
+    if divisor is not None:
+        logits = logits / divisor
+    cap = getattr(config, "final_logit_softcapping", None)  # Gemma 2
     if cap is not None:
         logits = torch.tanh(logits / cap) * cap
     return logits
