@@ -185,9 +185,7 @@ def write_work(folder: Path, size: Size, seed: int = 0) -> None:
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, PreTrainedTokenizerFast
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
     words = [*(f"w{i}" for i in range(size.vocabulary - 2)), "<pad>", "<end>"]
     backend = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<pad>"))
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

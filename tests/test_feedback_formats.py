@@ -284,7 +284,7 @@ def test_every_writer_has_a_reader_that_recognises_it(tmp_path: Path) -> None:
     ],
 )
 def test_real_files_are_read_whole(tmp_path: Path, name: str, items: int, judged: int, raters: int, kind: str) -> None:
-    found = read_file(Path(str(DATA)) / f"{name}.jsonl")
+    found = read_file(Path(str(DATA)) / "data" / f"{name}.jsonl")
     assert (len(found.items), len(found.judged)) == (items, judged)
     assert len({one.rater for one in found.judged if one.rater is not None}) == raters
     assert {item.kind for item in found.items} == {kind}
