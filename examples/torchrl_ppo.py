@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import gymnasium as gym
 import torch
 from tensordict.nn import TensorDictModule
 from torch import Tensor, nn

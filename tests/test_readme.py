@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import inspect
+import io
 import re
 import shlex
 from pathlib import Path
@@ -59,6 +61,11 @@ def options_of(words: list[str]) -> set[str]:
         return fields(config) | {"--config"}
     if words[1] == "evaluate":
         return fields(EvaluateConfig)
+    if words[1] == "reward":
+        told = io.StringIO()
+        with contextlib.redirect_stdout(told), contextlib.suppress(SystemExit):
+            cli.main(["reward", words[2], "--help"])
+        return set(re.findall(r"--[a-z-]+", told.getvalue()))
     if words[1] == "feedback":
         function = cli.feedback_commands()[words[2]]
         return {"--" + name.replace("_", "-") for name in inspect.signature(function).parameters} | {"--help"}

@@ -42,8 +42,8 @@ def play(
     checks.whole("episodes", episodes, least=1)
     if index is not None:
         checks.whole("index", index, least=0)
-    given = {"data": data, "reward": reward}
-    made = gym.make(env, action="response", split=split, **{k: v for k, v in given.items() if v is not None})
+    given: dict[str, Any] = {name: value for name, value in (("data", data), ("reward", reward)) if value is not None}
+    made = gym.make(env, action="response", split=split, **given)
     for number in range(episodes):
         play_one(made, seed if number == 0 else None, None if index is None else {"index": index + number})
 

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-
 CLEARLY = 0.6  # with AVX-512 oneDNN takes 0.4 of MKL's time, without it 0.75: between them no noise decides
 
 

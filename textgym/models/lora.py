@@ -15,11 +15,12 @@ from typing import Any
 import torch
 
 
-def add_lora(model: Any, rank: int, alpha: float | None = None, seed: int = 0) -> None:
-    """Adapters on every linear layer of the trunk; all else of `model` stops training.
+def add_lora(model: Any, rank: int, alpha: float | None = None, seed: int = 0, trains_head: bool = False) -> None:
+    """Adapters on every linear layer of the trunk, which stops training besides them.
 
     Args:
         model: a transformers model with a trunk and a head, changed in place.
+        trains_head: whether what stands on the trunk goes on training, as a reward model's must.
         rank: of the adapters.
         alpha: the adapter's part is multiplied by alpha / rank; None: twice the rank.
         seed: of the adapters' first weights.
@@ -38,7 +39,9 @@ def add_lora(model: Any, rank: int, alpha: float | None = None, seed: int = 0) -
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # peft draws from the global generator
         inject_adapter_in_model(config, model.base_model)
-    for name, parameter in model.named_parameters():
+    for parameter in model.parameters():
+        parameter.requires_grad_(trains_head)
+    for name, parameter in model.base_model.named_parameters():
         parameter.requires_grad_("lora_" in name)
 
 

@@ -32,16 +32,18 @@ from textgym.feedback.raters import accuracy_ceiling
 from textgym.files import new_folder
 from textgym.models.arithmetic import arithmetic
 from textgym.models.language_model import DTYPES, turn_off_dropout
+from textgym.models.lora import add_lora, merge
+from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.calibration import fit_scale, pair_metrics, preference_loss
 from textgym.rewards.card import write_card
 from textgym.rewards.ceiling import rater_ceiling
-from textgym.rewards.encoding import load_reward_tokenizer
+from textgym.rewards.encoding import encode_conversations, load_reward_tokenizer
 from textgym.rewards.head import Head, load_trunk
 from textgym.rewards.judged import decided
 from textgym.rewards.learned import LearnedReward
-from textgym.rewards.lora import add_lora, merge_lora
 from textgym.rewards.network import HEADS, Kind, max_positions, quietly
 from textgym.rewards.sharing import Comparisons, can_share_prompts, encode_comparisons, score_comparisons
+from textgym.types import Transcript
 
 
 @dataclass(frozen=True)
@@ -107,26 +109,28 @@ def train_reward_model(
 
     Returns:
         The figures of `pair_metrics`, plus `accuracy_ceiling` and `rater_ceiling` where known, `steps`,
-        `seconds`, `scale` (the factor that went into the head), `prompts_cut`, and `interrupted` (1
+        `seconds`, `scale` (the factor that went into the head), `prompts_cut`, `pairs_too_long`
+        (left out, because a response alone is longer than the model can read) and `interrupted` (1
         where Ctrl-C ended the training).
     """
     config = config or RewardTrainConfig()
     started = time.perf_counter()
     chat = load_reward_tokenizer(model if tokenizer is None else tokenizer)
-    validation, test, training = split_for_training(preferences, config)
     network = load_trunk(model, config.kind, chat, config.seed)
     turn_off_dropout(network)
     if config.lora_rank:
-        add_lora(network, config.lora_rank, config.seed)
+        add_lora(network, config.lora_rank, seed=config.seed, trains_head=True)
     network.to(config.device)
     run = _Run(network, config, chat.pad)
     limit = max_positions(network.config)
+    readable = [p for p in preferences if all(_fits(chat, t, limit) for t in p.transcripts)]
+    validation, test, training = split_for_training(readable, config)
     parts = [encode_comparisons(chat, part, limit, config.batch_size) for part in (training, validation, test)]
     run.choose_layout(parts[0])
 
     steps = run.fit(parts[0], training, parts[1], validation, shows_progress)
     if config.lora_rank:
-        merge_lora(network)
+        merge(network)
     chosen, rejected = run.score(parts[1])
     scale = fit_scale(chosen - rejected, _weights(validation))
     head = Head(network, config.kind)
@@ -143,6 +147,8 @@ def train_reward_model(
     if among is not None:
         metrics["rater_ceiling"] = among.accuracy
     metrics |= {"steps": float(steps), "seconds": time.perf_counter() - started, "scale": scale, "prompts_cut": cut}
+    if len(readable) < len(preferences):
+        metrics["pairs_too_long"] = float(len(preferences) - len(readable))
     if run.interrupted:
         metrics["interrupted"] = 1.0
     with new_folder(output) as folder:
@@ -310,6 +316,19 @@ def _cosine(step: int, total: int, warmup: float) -> float:
 
 def _weights(preferences: Sequence[Preference]) -> np.ndarray:
     return np.array([p.weight for p in preferences], dtype=np.float64)
+
+
+def _fits(chat: ChatTokenizer, transcript: Transcript, limit: int | None) -> bool:
+    """Whether the responses leave room for the marks between turns, with all else cut."""
+    if limit is None or sum(len(ids) for ids in chat.encode_batch(transcript.responses)) < limit / 2:
+        return True
+    try:
+        encode_conversations(chat, [transcript], limit)
+    except ValueError as error:
+        if "does not fit" in str(error):
+            return False
+        raise
+    return True
 
 
 def _lengths(preferences: Sequence[Preference]) -> tuple[np.ndarray, np.ndarray]:
