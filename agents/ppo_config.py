@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textgym import checks
+from textgym.envs.registration import ENV_IDS
 from textgym.types import SPLITS
 
 from . import runs
@@ -88,6 +89,9 @@ class PPOConfig:
     def check(self) -> None:
         """Raises TypeError for a value of the wrong kind, ValueError for one that cannot work, early."""
         runs.check_kinds(self)
+        for known in ENV_IDS:
+            if self.env in (known.removeprefix("textgym/"), known.removeprefix("textgym/").removesuffix("-v0")):
+                raise ValueError(f"env must be a whole id, {known!r}, got {self.env!r}")
         if self.total_updates < 1:
             raise ValueError(f"num_updates must be None or at least 1, got {self.num_updates}")
         sizes = ("prompts_per_update", "samples_per_prompt", "epochs", "minibatches")

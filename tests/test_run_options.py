@@ -64,6 +64,12 @@ def test_a_wrong_file_of_options(name: str, text: str | None, said: str, tmp_pat
     assert main(["train", "ppo", "--config", path]) == 1
 
 
+@pytest.mark.parametrize("env", ["Summarize", "Summarize-v0"])
+def test_half_an_id_is_told_the_whole_one(env: str) -> None:
+    with pytest.raises(ValueError, match=f"env must be a whole id, 'textgym/Summarize-v0', got '{env}'"):
+        PPOConfig(env=env).check()
+
+
 def test_config_needs_a_file() -> None:
     for given in (["--config"], ["--config", "a", "--config", "b"]):
         with pytest.raises(ValueError, match="--config"):
