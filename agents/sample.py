@@ -5,6 +5,7 @@ A conversation is played to its end, and what is judged is all that followed the
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,8 @@ class SampleConfig:
     seed: int = 0  # of the users and of what is sampled
     data: str | None = None
     data_seed: int = 0
+    context_length: int | None = None  # tokens; None: the env's default
+    max_new_tokens: int | None = None  # tokens a turn; None: the env's default
 
     def __post_init__(self) -> None:
         checks.whole("n", self.n, 1)
@@ -47,16 +50,16 @@ class SampleConfig:
 
 def sample_items(config: SampleConfig) -> tuple[list[Item], int]:
     """Items of the first `n` examples of a split, and how many prompts were left out because all
-    responses were alike. Of several responses to rank, equal ones are there once."""
-    ppo = PPOConfig(
-        env=config.env, policy=config.policy, reward="constant:0", data=config.data, data_seed=config.data_seed
-    )
+    responses were alike. Of several responses to rank, equal ones are there once. A warning counts the prompts
+    that the policy was not shown whole."""
+    names = ("env", "policy", "data", "data_seed", "context_length", "max_new_tokens")
+    ppo = PPOConfig(reward="constant:0", **{name: getattr(config, name) for name in names})
     tokenizer = load_policy_tokenizer(config.policy, None, None)
     model = load_language_model(config.policy, choose_device(ppo.device))
-    require_fit(model, tokenizer)
-    forbidden = forbidden_tokens(model, tokenizer)
-    task = make_env(ppo, tokenizer, config.split, 1).unwrapped.task
-    n, items = min(config.n, len(task)), list[Item | None]()
+    core = make_env(ppo, tokenizer, config.split, 1).unwrapped
+    require_fit(model, tokenizer, core.context_length)
+    forbidden, task = forbidden_tokens(model, tokenizer), core.task
+    n, items, cut = min(config.n, len(task)), list[Item | None](), 0
     for start in range(0, n, CHUNK):
         size = min(CHUNK, n - start)
         rows = size * config.samples
@@ -73,9 +76,17 @@ def sample_items(config: SampleConfig) -> tuple[list[Item], int]:
             forbidden=forbidden,
             generator=generator,
         )
+        cut += int((rollout.prompt_tokens_cut[:: config.samples] > 0).sum())
         for k in range(size):
             said = rollout.messages[k * config.samples : (k + 1) * config.samples]
             items.append(_item(config, start + k, task[start + k].prompt, said))
+    if cut:
+        warnings.warn(
+            f"{cut} of {n} prompts lost their ends before the policy saw them, because they do not fit "
+            f"context_length - max_new_tokens = {core.context_length} - {core.max_new_tokens} tokens; "
+            "raters see them whole",
+            stacklevel=2,
+        )
     return [item for item in items if item is not None], sum(item is None for item in items)
 
 

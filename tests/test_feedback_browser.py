@@ -110,7 +110,7 @@ def test_ten_pairs_by_keyboard_then_the_agreement_page(served: dict[str, str], b
     judge_ten(browser, served["ben"], [Keys.ARROW_RIGHT, Keys.ARROW_RIGHT])
 
     browser.get(served["administration"])
-    assert "password" in browser.page_source
+    wait_for(browser, "[role=alert]", "password")
     wait_for(browser, "a", "Sign in").click()
     field = wait_for(browser, "#password")
     field.send_keys(PASSWORD, Keys.ENTER)

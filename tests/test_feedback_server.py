@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from textgym.feedback.store import Store, add_items, add_rater, change_settings,
 from textgym.types import Message
 
 PASSWORD = "correct horse"
+URL = "https://raters.example.org/judging"
 SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 HEADERS = ("content-security-policy", "x-content-type-options", "referrer-policy")
 
@@ -53,7 +55,7 @@ class Site:
             set_setting(connection, "password", hash_password(PASSWORD))
             add_items(connection, [item(i) for i in range(6)])
             self.tokens = {name: new_token(connection, add_rater(connection, name)) for name in ("anna", "ben")}
-        self.app = create_app(self.store)
+        self.app = create_app(self.store, URL)
 
     def client(self, **options: Any) -> TestClient:
         return TestClient(self.app, follow_redirects=True, **options)
@@ -243,6 +245,27 @@ def test_the_password_is_hashed_and_tries_are_limited(site: Site) -> None:
     assert not any(PASSWORD.encode() in path.read_bytes() for path in site.path.parent.iterdir())
 
 
+def test_only_wrong_passwords_count_as_tries(site: Site) -> None:
+    client = site.client()
+    assert [client.post("/admin/login", data={"password": PASSWORD}).status_code for _ in range(7)] == [200] * 7
+    assert client.post("/admin/login", data={"password": "guess"}).status_code == 403
+
+
+def test_strangers_at_their_own_addresses_do_not_lock_the_administrator_out(site: Site) -> None:
+    for i in range(50):
+        stranger = site.client(client=(f"10.0.0.{i}", 1))
+        assert stranger.post("/admin/login", data={"password": "guess"}).status_code == 403
+    assert site.client(client=("10.0.1.1", 1)).post("/admin/login", data={"password": PASSWORD}).status_code == 200
+
+
+def test_of_many_tries_at_once_no_more_than_allowed_get_through() -> None:
+    tries = Tries(5, 60.0)
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(lambda _: tries.allow("a"), range(200))) == 5
+    tries.forgive("a")
+    assert [tries.allow("a"), tries.allow("a")] == [True, False]
+
+
 def test_tries_come_back_with_time() -> None:
     now = [0.0]
     tries = Tries(2, 60.0, lambda: now[0])
@@ -266,7 +289,7 @@ def test_the_administrator_adds_pauses_and_relinks_raters(site: Site) -> None:
     admin, csrf = site.admin()
     page = admin.post("/admin/raters", data={"csrf": csrf, "name": SCRIPT})
     assert SCRIPT not in page.text
-    link = re.search(r"http://testserver(/r/[\w-]+)", page.text)
+    link = re.search(rf"{URL}(/r/[\w-]+)", page.text)
     assert link is not None
     assert site.client().get(link[1]).status_code == 200
     anna = site.rater("anna")
@@ -278,6 +301,78 @@ def test_the_administrator_adds_pauses_and_relinks_raters(site: Site) -> None:
     assert anna.post("/api/next").status_code == 403
     assert admin.post("/admin/raters/99/pause", data={"csrf": csrf}).status_code == 404
     assert admin.post("/admin/raters/1/promote", data={"csrf": csrf}).status_code == 404
+
+
+def test_links_begin_with_the_sites_own_address_whatever_host_was_asked(site: Site) -> None:
+    admin, csrf = site.admin()
+    for path, data in (("/admin/raters", {"name": "zoe"}), ("/admin/raters/1/link", {})):
+        page = admin.post(path, data={"csrf": csrf, **data}, headers={"host": "evil.example"}).text
+        assert "evil.example" not in page
+        assert f"{URL}/r/" in page
+
+
+def test_a_copy_of_a_cookie_opens_nothing_after_signing_out(site: Site) -> None:
+    (admin, csrf), (other, _) = site.admin(), site.admin()
+    cookie = admin.cookies["textgym_admin"]
+    admin.post("/admin/logout", data={"csrf": csrf})
+    site.app = create_app(site.store, URL)  # a restart does not bring it back
+    thief = site.client(cookies={"textgym_admin": cookie})
+    assert thief.get("/admin").status_code == 403
+    assert site.client(cookies=dict(other.cookies)).get("/admin").status_code == 200
+
+
+def test_numbers_that_no_database_holds_are_refused(site: Site) -> None:
+    anna, (admin, csrf) = site.rater("anna"), site.admin()
+    for number in (10**30, 2**63, 2**31, 0, -1):
+        assert anna.post("/api/judge", json={"item": number, "choice": "left"}).status_code == 422, number
+        assert admin.get(f"/admin/item/{number}").status_code == 422, number
+        assert admin.post(f"/admin/raters/{number}/pause", data={"csrf": csrf}).status_code == 422, number
+    settings = {"csrf": csrf, "title": "x", "k": 10**30, "lease_minutes": 1, "gold_every": 2}
+    assert admin.post("/admin/settings", data=settings).status_code == 422
+    assert anna.post("/api/next").status_code == 200
+    refused = anna.post("/api/judge", json={"item": 2**31 - 1, "choice": "left"})
+    assert (refused.status_code, str(2**31 - 1) in refused.json()["detail"]) == (409, True)
+
+
+def test_criteria_that_the_guidelines_do_not_have_are_refused(site: Site) -> None:
+    anna = site.rater("anna")
+    refused = judge(anna, criteria={"Clarity": [5, 4], "Beauty": [1, 2]})
+    assert refused.status_code == 422
+    assert "'Helpfulness', 'Correctness', 'Clarity'], got 'Beauty'" in refused.json()["detail"]
+    assert judge(anna, criteria={"Clarity": [5, 4], "Beauty": [None, None]}).status_code == 200  # nothing was said
+
+
+def test_nul_characters_do_not_reach_the_store(site: Site) -> None:
+    anna, (admin, csrf) = site.rater("anna"), site.admin()
+    assert judge(anna, comment="so\0 so\0").status_code == 200
+    admin.post("/admin/guide/general", data={"csrf": csrf, "text": "# Ru\0les"})
+    assert "<h1>Rules</h1>" in anna.get("/guide/general").text
+    assert anna.get("/guide/general%00").status_code == 422
+    page = admin.post("/admin/raters", data={"csrf": csrf, "name": "zo\0e"})
+    assert (page.status_code, "without NUL" in page.text) == (422, True)
+    with site.store.writing() as connection:
+        assert read_all(connection)[1][0].verdict.comment == "so so"
+        with pytest.raises(ValueError, match=r"origin must be a text without NUL characters, got 'a\\x00b'"):
+            add_items(connection, [item(7, origin="a\0b")])
+
+
+def test_a_failure_has_the_headers_too_and_tells_nothing_of_itself(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna = site.rater("anna")
+    anna = site.client(raise_server_exceptions=False, cookies=dict(anna.cookies), headers=anna.headers)
+
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("a secret")
+
+    monkeypatch.setattr("textgym.feedback.site.pages.next_item", fail)
+    monkeypatch.setattr("textgym.feedback.site.pages.guide_of", fail)
+    for reply in (anna.post("/api/next"), anna.get("/guide/general")):
+        assert reply.status_code == 500
+        assert "a secret" not in reply.text
+        assert reply.headers["cache-control"] == "no-store"
+        for header in HEADERS:
+            assert header in reply.headers
+    refused = anna.post("/admin/login", data={"password": "x" * 70_000})
+    assert all(header in refused.headers for header in HEADERS)
 
 
 def test_guidelines_are_edited_and_their_criteria_are_asked(site: Site) -> None:

@@ -32,10 +32,12 @@ from textgym.feedback.store import (
     add_judged,
     add_rater,
     change_settings,
+    end_session,
     hash_token,
     new_token,
     rater_of_token,
     read_all,
+    read_ended,
 )
 from textgym.feedback.tables import METADATA
 from textgym.types import Message
@@ -104,6 +106,34 @@ def test_every_item_gets_k_raters_and_none_twice(store: Store) -> None:
     with store.reading() as connection:
         twice = "SELECT count(*) FROM judgements GROUP BY item_id, rater_id HAVING count(*) > 1"
         assert connection.execute(sa.text(twice)).first() is None
+
+
+def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """Also the files beside it; under a mask that would let everybody in."""
+    before = os.umask(0)
+    try:
+        kept = Store(tmp_path / "feedback.db")
+        fill(kept, [pair(0)])
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        kept.close()
+    finally:
+        os.umask(before)
+    assert modes == {"feedback.db": 0o600, "feedback.db-wal": 0o600, "feedback.db-shm": 0o600}
+
+
+def test_a_file_that_is_there_keeps_its_rights(tmp_path: Path) -> None:
+    path = tmp_path / "feedback.db"
+    Store(path).close()
+    path.chmod(0o640)
+    Store(f"sqlite:///{path}").close()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_sessions_that_would_have_ended_are_forgotten(store: Store) -> None:
+    with store.writing() as connection:
+        end_session(connection, "old", int(time.time()) - 1)
+        end_session(connection, "new", int(time.time()) + 60)
+        assert set(read_ended(connection)) == {"new"}
 
 
 def test_places_are_taken_by_judgements_and_leases_together(store: Store) -> None:

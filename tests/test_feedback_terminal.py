@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import socket
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,12 @@ import pytest
 
 pytest.importorskip("sqlalchemy", reason="the feedback site needs the extra 'feedback'")
 
+from textgym.agents.sample import SampleConfig, sample_items
 from textgym.cli import main
+from textgym.feedback import commands
 from textgym.feedback.formats import read_file
 from textgym.feedback.items import Item, Verdict
-from textgym.feedback.store import Store, add_items, change_settings, read_all
+from textgym.feedback.store import Store, add_items, change_settings, get_setting, read_all
 from textgym.feedback.terminal import judge, parse
 from textgym.types import Message
 
@@ -137,6 +142,90 @@ def test_what_cannot_work_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "there are ['serve', 'sample'" in capsys.readouterr().err
     assert main(["feedback", "--help"]) == 0
     assert "serve    Serves the site" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--port", "70000"], "port must be an integer from 0 to 65535, got 70000"),
+        (["--port", "-1"], "port must be an integer from 0 to 65535, got -1"),
+        (["--host", "nowhere.invalid"], "host must be a name or an address of this machine, got 'nowhere.invalid'"),
+        (["--host", "192.0.2.1"], "host must be an address of this machine, got '192.0.2.1'"),  # RFC 5737
+        (["--url", "raters.example.org"], "url must begin with http:// or https://, got 'raters.example.org'"),
+    ],
+)
+def test_a_site_that_cannot_be_had_is_one_line_and_no_file(
+    options: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "feedback.db"
+    assert main(["feedback", "serve", "--store", str(store), *options]) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"textgym: ValueError: {told}")
+    assert printed.count("\n") == 1
+    assert not store.exists()
+
+
+def serve(store: str, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
+    """Everything that `serve` does but serving."""
+    monkeypatch.setattr(commands, "_run", lambda *_: None)
+    commands.serve(store=store, port=0, **options)
+
+
+def test_the_same_password_at_the_next_start_is_no_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, hashes = str(tmp_path / "feedback.db"), []
+    for password in ("correct horse", "correct horse", "another horse", None):
+        if password is None:
+            monkeypatch.delenv(commands.PASSWORD)
+        else:
+            monkeypatch.setenv(commands.PASSWORD, password)
+        serve(path, monkeypatch)
+        with commands.opened(path) as kept, kept.reading() as connection:
+            hashes.append(get_setting(connection, "password"))
+    assert hashes[0] == hashes[1] != hashes[2] == hashes[3]
+
+
+def test_a_short_password_is_refused_and_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(commands.PASSWORD, "horsey!")
+    with pytest.raises(ValueError, match="TEXTGYM_ADMIN_PASSWORD must have at least 8 characters, got 7") as error:
+        serve(str(tmp_path / "feedback.db"), monkeypatch)
+    assert "horsey" not in str(error.value)
+
+
+def test_the_password_of_a_database_is_not_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a user and in the query alike; the store itself is a file here, no server is needed."""
+    kept = Store(tmp_path / "feedback.db")
+    monkeypatch.setattr(commands, "opened", lambda *_: nullcontext(kept))
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(json.dumps({"prompt": "p", "responses": ["x", "y"]}), encoding="utf-8")
+    serve("postgresql+psycopg://me:hidden@host/name?password=hidden", monkeypatch, data=str(rows))
+    printed = capsys.readouterr().out
+    assert "1 items and 0 judgements" in printed
+    assert "serving postgresql+psycopg://me:***@host/name on" in printed
+    assert "hidden" not in printed
+    kept.close()
+
+
+@pytest.mark.parametrize(("host", "start"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]"), ("0.0.0.0", "")])
+def test_the_address_is_one_that_a_browser_takes(host: str, start: str) -> None:
+    address = commands._address(host, 8000)
+    assert address == f"http://{start or socket.gethostname()}:8000"
+
+
+def test_a_policy_is_not_asked_beyond_its_positions() -> None:
+    config = SampleConfig(env="textgym/Translate-v0", n=1, context_length=10_000)
+    with pytest.raises(ValueError, match=r"context_length must be at most the policy's \d+ positions, got 10000"):
+        sample_items(config)
+
+
+def test_prompts_that_were_cut_are_counted() -> None:
+    config = SampleConfig(env="textgym/Translate-v0", n=4, context_length=16, max_new_tokens=8)
+    with pytest.warns(UserWarning, match=r"4 of 4 prompts lost their ends .* = 16 - 8 tokens"):
+        sample_items(config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sample_items(SampleConfig(env="textgym/Translate-v0", n=4, max_new_tokens=8))
 
 
 def test_a_policys_answers_become_items_to_judge(tmp_path: Path) -> None:

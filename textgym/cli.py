@@ -177,6 +177,8 @@ def feedback_sample(
     seed: int = 0,
     data: str | None = None,
     data_seed: int = 0,
+    context_length: int | None = None,
+    max_new_tokens: int | None = None,
 ) -> None:
     """Writes items to judge: a policy's answers to the prompts of an env.
 
@@ -191,11 +193,14 @@ def feedback_sample(
         seed: of the users and of what is sampled.
         data: your own records: a path, or a dict of options as JSON.
         data_seed: which universe of embedded examples.
+        context_length: tokens of prompt and answer; the env's default where it is left out.
+        max_new_tokens: tokens of an answer; the env's default where it is left out.
     """
     from textgym.agents.sample import SampleConfig, sample_items
     from textgym.feedback.formats import write_file
 
-    config = SampleConfig(env, policy, n, samples, split, temperature, seed, data, data_seed)
+    sizes = context_length, max_new_tokens
+    config = SampleConfig(env, policy, n, samples, split, temperature, seed, data, data_seed, *sizes)
     items, alike = sample_items(config)
     write_file(out, "textgym", items, [])
     left_out = f", {alike} prompts left out because all answers were alike" if alike else ""

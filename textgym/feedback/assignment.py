@@ -225,7 +225,7 @@ class _Turn:
         mine = {row.id: row for row in self.run(MINE).all()}
         row = mine.get(item_id) or self.run("SELECT * FROM items WHERE id = :item", item=item_id).first()
         if row is None:
-            raise RefusedError("item is none of yours")
+            raise RefusedError(f"item {item_id} is none of yours")
         shown = order_shown(self.seed, self.rater.id, item_id, len(json.loads(row.responses)))
         verdict.check(row.kind, len(shown))
         own = unshuffle(verdict, shown, row.kind)

@@ -4,6 +4,7 @@ from these signatures. `sample` stands in cli.py, because it runs a policy.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -12,11 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from textgym import checks
+
 if TYPE_CHECKING:
     from textgym.feedback.store import Store
 
 STORE = "feedback.db"
 PASSWORD = "TEXTGYM_ADMIN_PASSWORD"
+SHORTEST = 8  # characters of a password
 
 
 def serve(
@@ -42,7 +46,7 @@ def serve(
         raters: names of raters; who is new gets a personal link, which is printed.
         host: 127.0.0.1 is this machine only; 0.0.0.0 all that reach it (put TLS in front).
         port: 0 takes a free one.
-        url: how raters reach the site, where that is not http://HOST:PORT.
+        url: how raters reach the site, where that is not http://HOST:PORT; all personal links begin with it.
         k: raters an item.
         title: what stands above the pages.
         lease_minutes: until an item that somebody left goes to somebody else.
@@ -50,8 +54,10 @@ def serve(
     """
     from textgym.feedback.store import add_rater, change_settings, new_token
 
-    with opened(store) as kept, _listening(host, port) as listener:
-        base = (url or f"http://{host}:{listener.getsockname()[1]}").rstrip("/")
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise ValueError(f"url must begin with http:// or https://, got {url!r}")
+    with _listening(host, port) as listener, opened(store) as kept:
+        base = (url or _address(host, listener.getsockname()[1])).rstrip("/")
         with kept.writing() as connection:
             change_settings(connection, k=k, title=title, lease_minutes=lease_minutes, gold_every=gold_every)
             password = _set_password(connection)
@@ -61,8 +67,8 @@ def serve(
         for name, token in links:
             print(f"{name}: {base}/r/{token}")
         print(f"administration: {base}/admin{f'  password: {password}' if password else ''}")
-        print(f"serving {store} on {base}, Ctrl-C ends it", flush=True)
-        _run(kept, listener)
+        print(f"serving {_without_password(store)} on {base}, Ctrl-C ends it", flush=True)
+        _run(kept, listener, base)
 
 
 def judge(
@@ -104,7 +110,7 @@ def import_file(file: str, /, store: str = STORE, format: str = "auto", task: st
     found = read_file(file, format, task)
     with opened(store) as kept, kept.writing() as connection:
         items, judged = add_items(connection, found.items), add_judged(connection, found.judged)
-    print(f"{store}: {items} items and {judged} judgements added from {file}")
+    print(f"{_without_password(store)}: {items} items and {judged} judgements added from {file}")
 
 
 def export(out: str, store: str = STORE, format: str = "trl") -> None:
@@ -184,15 +190,24 @@ def opened(where: str, is_new: bool = True) -> Iterator[Store]:
 
 def _set_password(connection: Any) -> str | None:
     """Keeps the environment's password, or makes one up and returns it the first time."""
-    from textgym.feedback.site.security import hash_password
+    from textgym.feedback.site.security import hash_password, is_password
     from textgym.feedback.store import get_setting, set_setting
 
-    given = os.environ.get(PASSWORD)
-    if not given and get_setting(connection, "password"):
+    given, old = os.environ.get(PASSWORD), get_setting(connection, "password")
+    if given and len(given) < SHORTEST:
+        raise ValueError(f"{PASSWORD} must have at least {SHORTEST} characters, got {len(given)}")
+    if old and (not given or is_password(given, old)):  # a new salt would sign everybody out
         return None
     password = given or secrets.token_urlsafe(12)
     set_setting(connection, "password", hash_password(password))
     return None if given else password
+
+
+def _without_password(store: str) -> str:
+    """A store's file or URL as it can be printed."""
+    import sqlalchemy as sa
+
+    return sa.make_url(store).set(query={}).render_as_string(hide_password=True) if "://" in store else store
 
 
 def _new(connection: Any, names: tuple[str, ...]) -> list[str]:
@@ -205,19 +220,31 @@ def _new(connection: Any, names: tuple[str, ...]) -> list[str]:
 
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket that listens; an OSError says at once that a port is taken."""
+    """A socket that listens; an error says at once that a port is taken or a host unknown."""
+    checks.text("host", host)
+    checks.whole("port", port, 0, 65535)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+        except (socket.gaierror, UnicodeError) as error:
+            raise ValueError(f"host must be a name or an address of this machine, got {host!r}: {error}") from error
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise ValueError(f"host must be an address of this machine, got {host!r}") from error
             raise OSError(f"port {port} of {host} could not be had: {error.strerror}; try --port 0") from error
         listener.listen(256)
         yield listener
 
 
-def _run(store: Store, listener: socket.socket) -> None:
+def _address(host: str, port: int) -> str:
+    """Where a browser finds the site; what listens everywhere is found by this machine's name."""
+    name = socket.gethostname() if host in ("0.0.0.0", "::") else host
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}"
+
+
+def _run(store: Store, listener: socket.socket, url: str) -> None:
     try:
         import uvicorn
 
@@ -225,7 +252,7 @@ def _run(store: Store, listener: socket.socket) -> None:
     except ImportError as error:
         raise ImportError("the site needs a web server: pip install 'textgym[feedback]'") from error
     # No log of addresses: a personal link is one.
-    config = uvicorn.Config(create_app(store), log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(create_app(store, url), log_level="warning", access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[listener])
 
 

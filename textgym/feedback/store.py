@@ -3,18 +3,20 @@
 SQLite runs with a write-ahead log and synchronous=FULL: a judgement that was acknowledged is on the
 disk, so neither `kill -9` nor a power cut loses it. Whoever writes holds the only write transaction
 (`BEGIN IMMEDIATE`; on PostgreSQL an advisory lock), so what is read in it stays true until it ends: that is
-all the locking that assignment.py needs. Personal tokens are kept as hashes.
+all the locking that assignment.py needs. Personal tokens are kept as hashes; the file is its owner's alone,
+because it holds the key that signs cookies.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         checks.text("title", self.title)
-        checks.whole("k", self.k, 1)
+        checks.whole("k", self.k, 1, 1000)
         checks.positive("lease_minutes", self.lease_minutes)
         checks.whole("gold_every", self.gold_every, 2)
         checks.number("quiz_share", self.quiz_share, 0, 1)
@@ -56,6 +58,7 @@ class Store:
         self.engine = sa.create_engine(url, pool_size=20, max_overflow=40)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         if self.is_sqlite:
+            _make_private(self.engine.url.database)
             sa.event.listen(self.engine, "connect", _set_up_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
         self._writer = threading.Lock()  # fair enough among threads; SQLite's own waiting is not
@@ -83,6 +86,16 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _make_private(path: str | None) -> None:
+    """A new file that nobody but its owner can read; SQLite gives the files beside it the same rights.
+
+    One that is there is not opened: closing it would drop the locks of other connections of this process.
+    """
+    if path and path != ":memory:" and not path.startswith("file:"):
+        with suppress(FileExistsError):
+            os.close(os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:
@@ -123,13 +136,26 @@ def change_settings(connection: sa.Connection, **changes: Any) -> Settings:
     return settings
 
 
+def end_session(connection: sa.Connection, nonce: str, until: int) -> None:
+    """Signs out: a cookie with this nonce opens nothing until it would have ended anyway (Unix time)."""
+    now = time.time()
+    ended = {name: end for name, end in read_ended(connection).items() if end > now}
+    set_setting(connection, "ended_sessions", json.dumps(ended | {nonce: until}))
+
+
+def read_ended(connection: sa.Connection) -> dict[str, int]:
+    """Nonces of the sessions that were signed out, and when their cookies end (Unix time)."""
+    found: dict[str, int] = json.loads(get_setting(connection, "ended_sessions") or "{}")
+    return found
+
+
 def read_guide(connection: sa.Connection, task: str) -> str | None:
     """The guideline page that somebody edited; None: nobody has."""
     return connection.execute(sa.select(GUIDES.c.text).where(GUIDES.c.task == task)).scalar()
 
 
 def write_guide(connection: sa.Connection, task: str, text: str) -> None:
-    _put(connection, GUIDES, GUIDES.c.task, {"task": task, "text": text})
+    _put(connection, GUIDES, GUIDES.c.task, {"task": task, "text": text.replace("\0", "")})
 
 
 def _put(connection: sa.Connection, table: sa.Table, key: sa.Column[Any], row: dict[str, Any]) -> None:
@@ -153,7 +179,7 @@ def new_token(connection: sa.Connection, rater_id: int) -> str:
 
 def add_rater(connection: sa.Connection, name: str, *, state: str = "new", simulated: bool = False) -> int:
     """The id of the rater of this name, who is added where there is none."""
-    name = checks.text("name", name).strip()
+    name = _storable("name", checks.text("name", name).strip())
     if len(name) > 80:
         raise ValueError(f"name must be at most 80 characters, got {len(name)}")
     found = connection.execute(sa.select(RATERS.c.id).where(RATERS.c.name == name)).scalar()
@@ -249,17 +275,24 @@ def _item_row(item: Item) -> dict[str, Any]:
         return [m._asdict() for m in given]
 
     return {
-        "key": item.key,
+        "key": _storable("key", item.key),
         "kind": item.kind,
-        "task": item.task,
+        "task": _storable("task", item.task),
         "purpose": item.purpose,
-        "origin": item.origin,
+        "origin": _storable("origin", item.origin),
         "prompt": json.dumps(messages(item.prompt), ensure_ascii=False),
         "responses": json.dumps([messages(r) for r in item.responses], ensure_ascii=False),
         "sources": json.dumps(item.sources, ensure_ascii=False),
         "answer": None if item.answer is None else json.dumps(asdict(item.answer)),
-        "explanation": item.explanation,
+        "explanation": _storable("explanation", item.explanation),
     }
+
+
+def _storable(name: str, text: str) -> str:
+    """A text that PostgreSQL keeps, too. (JSON escapes NUL, so texts in it need no look.)"""
+    if "\0" in text:
+        raise ValueError(f"{name} must be a text without NUL characters, got {text!r:.60}")
+    return text
 
 
 def item_of(row: Any) -> Item:

@@ -18,8 +18,11 @@ from textgym.feedback.formats import WRITERS, read_file, write_file
 from textgym.feedback.report import make_report
 from textgym.feedback.site.common import (
     ADMIN,
+    Number,
+    Task,
     csrf_of,
     guide_of,
+    link_to,
     page,
     require_admin,
     require_csrf,
@@ -28,12 +31,13 @@ from textgym.feedback.site.common import (
     site_of,
 )
 from textgym.feedback.site.markdown import criteria_of, to_html
-from textgym.feedback.site.security import ADMIN_HOURS, admin_cookie, is_password
+from textgym.feedback.site.security import ADMIN_HOURS, admin_cookie, is_password, parts_of
 from textgym.feedback.store import (
     add_items,
     add_judged,
     add_rater,
     change_settings,
+    end_session,
     get_setting,
     item_of,
     new_token,
@@ -54,7 +58,7 @@ def login_page(request: Request) -> Any:
 
 @router.post("/login")
 def login(request: Request, password: Text) -> Any:
-    """At most 5 tries a minute from one address and 30 from all; right and wrong take equally long."""
+    """At most 5 wrong ones a minute from one address and 1,000 from all; right and wrong take equally long."""
     site = site_of(request)
     address = request.client.host if request.client else ""
     if not site.tries.allow(address) or not site.all_tries.allow(""):
@@ -63,6 +67,8 @@ def login(request: Request, password: Text) -> Any:
         hashed, secret = get_setting(connection, "password"), secret_of(connection)
     if not hashed or not is_password(password, hashed):
         return page(request, "admin_login.html", 403, wrong=True)
+    site.tries.forgive(address)
+    site.all_tries.forgive("")
     response = RedirectResponse("/admin", status_code=303)
     set_cookie(request, response, ADMIN, admin_cookie(secret, hashed, time.time()), 3600 * ADMIN_HOURS)
     return response
@@ -70,7 +76,12 @@ def login(request: Request, password: Text) -> Any:
 
 @router.post("/logout")
 def logout(request: Request, csrf: Text) -> Any:
-    require_csrf(request, require_admin(request), csrf)
+    """Ends the session at the server, too: a copy of its cookie opens nothing any more."""
+    cookie = require_admin(request)
+    require_csrf(request, cookie, csrf)
+    until, nonce, _ = parts_of(cookie)
+    with site_of(request).store.writing() as connection:
+        end_session(connection, nonce, int(until))
     response = RedirectResponse("/", status_code=303)
     response.delete_cookie(ADMIN)
     return response
@@ -100,7 +111,7 @@ def report_json(request: Request) -> Any:
 
 
 @router.get("/item/{item_id}")
-def item(request: Request, item_id: int) -> Any:
+def item(request: Request, item_id: Number) -> Any:
     """One item with everything that was said of it; here the sources are named."""
     cookie = require_admin(request)
     judgements = sa.text(
@@ -125,11 +136,11 @@ def new_rater(request: Request, csrf: Text, name: Text) -> Any:
             token = new_token(connection, add_rater(connection, name))
     except ValueError as error:
         return _overview(request, status=422, problem=str(error))
-    return _overview(request, link=str(request.url_for("sign_in", token=token)), link_of=name.strip())
+    return _overview(request, link=link_to(request, token), link_of=name.strip())
 
 
 @router.post("/raters/{rater_id}/{change}")
-def change_rater(request: Request, rater_id: int, change: str, csrf: Text) -> Any:
+def change_rater(request: Request, rater_id: Number, change: str, csrf: Text) -> Any:
     """`pause`, `resume` (gold items of before no longer count) or `link` (a fresh one, the old one ends)."""
     require_csrf(request, require_admin(request), csrf)
     if change not in ("pause", "resume", "link"):
@@ -146,7 +157,7 @@ def change_rater(request: Request, rater_id: int, change: str, csrf: Text) -> An
         else:
             set_state(connection, rater_id, "active")
     if change == "link":
-        return _overview(request, link=str(request.url_for("sign_in", token=token)), link_of=name)
+        return _overview(request, link=link_to(request, token), link_of=name)
     return RedirectResponse("/admin", status_code=303)
 
 
@@ -169,7 +180,7 @@ def settings(
 
 
 @router.get("/guide/{task}")
-def guide(request: Request, task: str) -> Any:
+def guide(request: Request, task: Task) -> Any:
     cookie = require_admin(request)
     with site_of(request).store.reading() as connection:
         text, tasks = guide_of(connection, task), _tasks(connection)
@@ -179,7 +190,7 @@ def guide(request: Request, task: str) -> Any:
 
 
 @router.post("/guide/{task}")
-def save_guide(request: Request, task: str, csrf: Text, text: Text) -> Any:
+def save_guide(request: Request, task: Task, csrf: Text, text: Text) -> Any:
     require_csrf(request, require_admin(request), csrf)
     with site_of(request).store.writing() as connection:
         write_guide(connection, task, text)

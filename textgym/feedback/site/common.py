@@ -6,18 +6,22 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import HTTPException, Request
+from fastapi import Path as InPath
 from fastapi.templating import Jinja2Templates
 
 from textgym.feedback.site.security import Tries, is_admin_cookie, is_signed, sign
-from textgym.feedback.store import Store, get_setting, rater_of_token, read_guide, read_settings
+from textgym.feedback.store import Store, get_setting, rater_of_token, read_ended, read_guide, read_settings
 
 FOLDER = Path(__file__).parent
 RATER, ADMIN = "textgym_rater", "textgym_admin"  # the cookies
 MONTH = 30 * 24 * 3600
+LARGEST = 2**31 - 1  # number of an item or a rater: PostgreSQL's integer, SQLite's is larger
+Number = Annotated[int, InPath(ge=1, le=LARGEST)]
+Task = Annotated[str, InPath(max_length=200, pattern=r"^[^\x00]+$")]  # PostgreSQL has no NUL in a text
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,15 @@ class Site:
     """What a request finds behind the pages."""
 
     store: Store
+    url: str  # how raters reach it, without a slash at the end
     templates: Jinja2Templates
     tries: Tries  # of the password, by address
-    all_tries: Tries  # of the password, by anybody
+    all_tries: Tries  # of the password, by anybody; so many that few strangers cannot use them up
 
     @classmethod
-    def of(cls, store: Store) -> Site:
-        return cls(store, Jinja2Templates(FOLDER / "templates"), Tries(5, 60.0), Tries(30, 60.0))
+    def of(cls, store: Store, url: str) -> Site:
+        templates = Jinja2Templates(FOLDER / "templates")
+        return cls(store, url.rstrip("/"), templates, Tries(5, 60.0), Tries(1000, 60.0))
 
 
 def site_of(request: Request) -> Site:
@@ -44,6 +50,11 @@ def page(request: Request, name: str, status: int = 200, **values: Any) -> Any:
     with site.store.reading() as connection:
         title = read_settings(connection).title
     return site.templates.TemplateResponse(request, name, {"title": title, **values}, status_code=status)
+
+
+def link_to(request: Request, token: str) -> str:
+    """A rater's personal link. Its host is the site's own, whatever host the request named."""
+    return f"{site_of(request).url}/r/{token}"
 
 
 def secret_of(connection: sa.Connection) -> str:
@@ -74,8 +85,8 @@ def require_admin(request: Request) -> str:
     """
     cookie = request.cookies.get(ADMIN, "")
     with site_of(request).store.reading() as connection:
-        hashed = get_setting(connection, "password")
-        if not hashed or not is_admin_cookie(cookie, secret_of(connection), hashed, time.time()):
+        hashed, ended = get_setting(connection, "password"), read_ended(connection)
+        if not hashed or not is_admin_cookie(cookie, secret_of(connection), hashed, time.time(), ended):
             raise HTTPException(403, "This page needs the administrator's password.")
     return cookie
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Header, HTTPException, Request
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from textgym.feedback.assignment import Assignment, Lesson, RefusedError, next_item, submit, undo
 from textgym.feedback.items import Verdict
 from textgym.feedback.site.common import (
+    LARGEST,
     MONTH,
     RATER,
+    Task,
     csrf_of,
     guide_of,
     page,
@@ -28,6 +31,7 @@ from textgym.feedback.site.common import (
 )
 from textgym.feedback.site.markdown import criteria_of, to_html
 from textgym.feedback.store import rater_of_token
+from textgym.feedback.tables import ITEMS
 
 router = APIRouter()
 SIDES = {"left": "a", "right": "b"}
@@ -39,7 +43,7 @@ class Answer(BaseModel):
     """A verdict as a browser sends it: responses are named in the order in which they were shown."""
 
     model_config = ConfigDict(extra="forbid")
-    item: int
+    item: Annotated[int, Field(ge=1, le=LARGEST)]
     choice: Literal["left", "right", "tie", "skip", ""] = ""
     strength: Annotated[int, Field(ge=1, le=3)] | None = None
     rating: Score | None = None
@@ -57,7 +61,7 @@ class Answer(BaseModel):
             rating=self.rating,
             ranks=tuple(self.ranks),
             criteria=criteria,
-            comment=self.comment.strip(),
+            comment=self.comment.replace("\0", "").strip(),
         )
 
 
@@ -89,7 +93,7 @@ def judge(request: Request) -> Any:
 
 
 @router.get("/guide/{task}")
-def guide(request: Request, task: str) -> Any:
+def guide(request: Request, task: Task) -> Any:
     rater_of(request)
     with site_of(request).store.reading() as connection:
         text = guide_of(connection, task)
@@ -106,10 +110,12 @@ def api_next(request: Request, token: Token = None) -> dict[str, Any]:
 def api_judge(request: Request, answer: Answer, token: Token = None) -> dict[str, Any]:
     """Answered once the judgement is on the disk."""
     rater = _rater_who_changes(request, token)
+    verdict = answer.to_verdict()
     try:
-        lesson, following = submit(site_of(request).store, rater.id, answer.item, answer.to_verdict(), answer.seconds)
+        _require_known_criteria(request, answer.item, verdict)
+        lesson, following = submit(site_of(request).store, rater.id, answer.item, verdict, answer.seconds)
     except RefusedError as error:
-        raise HTTPException(409, str(error)) from error
+        raise HTTPException(409, f"{error} (item {answer.item})") from error
     except ValueError as error:
         raise HTTPException(422, str(error)) from error
     return _shown(request, following) | {"lesson": None if lesson is None else _lesson(lesson)}
@@ -128,6 +134,21 @@ def _rater_who_changes(request: Request, token: str | None) -> Any:
     rater = rater_of(request)
     require_csrf(request, request.cookies[RATER], token)
     return rater
+
+
+def _require_known_criteria(request: Request, item_id: int, verdict: Verdict) -> None:
+    """Raises ValueError for a criterion that the guidelines of the item's task do not have."""
+    if not verdict.criteria:
+        return
+    with site_of(request).store.reading() as connection:
+        task = connection.execute(sa.select(ITEMS.c.task).where(ITEMS.c.id == item_id)).scalar()
+        if task is None:  # there is a better error for that
+            return
+        known = criteria_of(guide_of(connection, task))
+    unknown = [name for name in verdict.criteria if name not in known]
+    if unknown:
+        told = "reload the page if the guidelines have changed"
+        raise ValueError(f"criteria must be among {known}, got {unknown[0]!r:.60}; {told}")
 
 
 def _shown(request: Request, assignment: Assignment) -> dict[str, Any]:

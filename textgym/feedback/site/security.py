@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 BODY_LIMIT = 64 * 1024  # bytes of a request
@@ -45,8 +46,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         limit = self.limits.get(scope["path"], self.limit)
-        headers = dict(scope["headers"])
-        if _stated_length(headers) > limit:
+        if _stated_length(dict(scope["headers"])) > limit:
             await _refuse_size(send)
             return
         seen, is_refused = 0, False
@@ -64,12 +64,16 @@ class Guard:
             if is_refused:
                 return
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in HEADERS.items())]
-                if not scope["path"].startswith("/static/"):
-                    message["headers"].append((b"cache-control", b"no-store"))
+                added = headers_for(scope["path"])
+                message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in added.items())]
             await send(message)
 
         await self.app(scope, receive_some, send_guarded)
+
+
+def headers_for(path: str) -> dict[str, str]:
+    """What every answer carries; only the site's own files may be kept by a browser."""
+    return HEADERS if path.startswith("/static/") else HEADERS | {"cache-control": "no-store"}
 
 
 def _stated_length(headers: dict[bytes, bytes]) -> int:
@@ -79,7 +83,8 @@ def _stated_length(headers: dict[bytes, bytes]) -> int:
 
 async def _refuse_size(send: Any) -> None:
     body = b"413: this is larger than the site takes"
-    headers = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+    told = HEADERS | {"content-type": "text/plain", "connection": "close"}
+    headers = [(k.encode(), v.encode()) for k, v in told.items()]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -90,18 +95,27 @@ class Tries:
     def __init__(self, most: int = 5, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
         self.most, self.seconds, self.clock = most, seconds, clock
         self._times: dict[str, deque[float]] = defaultdict(deque)
+        self._lock = threading.Lock()
 
     def allow(self, key: str) -> bool:
-        """Whether one more is allowed; if so, it is counted."""
-        now, times = self.clock(), self._times[key]
-        while times and times[0] <= now - self.seconds:
-            times.popleft()
-        if len(times) >= self.most:
-            return False
-        times.append(now)
-        if len(self._times) > 10_000:  # strangers with many addresses do not fill the memory
-            self._times.clear()
-        return True
+        """Whether one more is allowed; if so, it is counted, before its outcome is known: of many tries at
+        once no more than `most` get through."""
+        with self._lock:
+            now, times = self.clock(), self._times[key]
+            while times and times[0] <= now - self.seconds:
+                times.popleft()
+            if len(times) >= self.most:
+                return False
+            times.append(now)
+            if len(self._times) > 10_000:  # strangers with many addresses do not fill the memory
+                self._times.clear()
+            return True
+
+    def forgive(self, key: str) -> None:
+        """Takes the last try back, so that only failures count."""
+        with self._lock:
+            if self._times[key]:
+                self._times[key].pop()
 
 
 def hash_password(password: str) -> str:
@@ -131,8 +145,15 @@ def admin_cookie(secret: str, hashed: str, now: float) -> str:
     return f"{until}.{nonce}.{sign(secret, 'admin', until, nonce, hashed)}"
 
 
-def is_admin_cookie(cookie: str, secret: str, hashed: str, now: float) -> bool:
+def is_admin_cookie(cookie: str, secret: str, hashed: str, now: float, ended: Container[str] = ()) -> bool:
+    """`ended` are the nonces of sessions that were signed out."""
+    until, nonce, signature = parts_of(cookie)
+    is_genuine = is_signed(signature, secret, "admin", until, nonce, hashed)
+    return is_genuine and until.isdigit() and int(until) > now and nonce not in ended
+
+
+def parts_of(cookie: str) -> tuple[str, str, str]:
+    """When an administrator's cookie ends, its nonce and its signature; empty texts where they are missing."""
     until, _, rest = cookie.partition(".")
     nonce, _, signature = rest.partition(".")
-    is_genuine = is_signed(signature, secret, "admin", until, nonce, hashed)
-    return is_genuine and until.isdigit() and int(until) > now
+    return until, nonce, signature
