@@ -78,4 +78,4 @@ def states_of_chosen(model: Any, packed: Packed) -> Tensor:
 def reference_logprobs(model: Any, packed: Packed, forbidden: Tensor | None, temperature: float) -> Tensor:
     """(N,) float32 nats of the chosen tokens under a frozen language model."""
     hidden = states_of_chosen(model, packed)
-    return chosen_statistics(model, hidden, packed.target, forbidden, temperature)[0]
+    return chosen_statistics(model, hidden, packed.target, forbidden, temperature, wants_entropy=False)[0]

@@ -20,10 +20,10 @@ def add_lora(model: Any, rank: int, alpha: float | None = None, seed: int = 0, t
 
     Args:
         model: a transformers model with a trunk and a head, changed in place.
-        trains_head: whether what stands on the trunk goes on training, as a reward model's must.
         rank: of the adapters.
         alpha: the adapter's part is multiplied by alpha / rank; None: twice the rank.
         seed: of the adapters' first weights.
+        trains_head: whether what stands on the trunk goes on training, as a reward model's must.
 
     Raises:
         ImportError: peft is not installed.
