@@ -5,10 +5,13 @@ Two gloo processes on a CPU: the same prompts, the same words, the same gradient
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +62,31 @@ def _weights(run: Path) -> dict[str, torch.Tensor]:
     from transformers import AutoModelForCausalLM
 
     return AutoModelForCausalLM.from_pretrained(run / "policy").state_dict()
+
+
+def test_ctrl_c_under_torchrun_saves(config: PPOConfig, tmp_path: Path) -> None:  # noqa: F811
+    """The terminal sends it to every process; the first finishes its update and saves, the others wait for it."""
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "--"]
+    asked = [*command, "textgym.cli", "train", "ppo", *arguments(config, run, num_updates=100_000, checkpoint_every=0)]
+    with open(tmp_path / "log", "w") as log:
+        begun = subprocess.Popen(
+            asked, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
+        try:
+            deadline = time.monotonic() + 200
+            while not (run / "metrics.jsonl").exists() or len(figures(run)) < 4:
+                assert begun.poll() is None, (tmp_path / "log").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            os.killpg(begun.pid, signal.SIGINT)
+            begun.wait(timeout=100)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(begun.pid, signal.SIGKILL)
+    (saved,) = (run / "checkpoints").glob("update-*/state.pt")
+    assert torch.load(saved, weights_only=True)["updates_done"] >= 3
+    assert (run / "policy" / "model.safetensors").exists()
 
 
 def test_prompts_are_shared_evenly_or_not_at_all(config: PPOConfig) -> None:  # noqa: F811
