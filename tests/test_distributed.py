@@ -84,6 +84,10 @@ def test_ctrl_c_under_torchrun_saves(config: PPOConfig, tmp_path: Path) -> None:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(begun.pid, signal.SIGKILL)
+    told = (tmp_path / "log").read_text()
+    assert "interrupted after update" in told
+    assert "broke off" not in told
+    assert "stopped by an error" not in told
     (saved,) = (run / "checkpoints").glob("update-*/state.pt")
     assert torch.load(saved, weights_only=True)["updates_done"] >= 3
     assert (run / "policy" / "model.safetensors").exists()
