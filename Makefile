@@ -1,6 +1,8 @@
 # make demo      train the embedded policy with PPO; ENV=textgym/Translate-v0 SEED=1 ARGS="--num-updates 20"
 # make test      all tests; ARGS="-k records" picks some
+# make ci        the slow ones: docs, notebooks, packaging, extras
 # make lint      ruff and mypy
+# make docs      the site, into build/site
 # make assets    build the embedded tokenizer, policy and reward models again (about an hour)
 #
 # Each makes .venv and installs first, and again when pyproject.toml or constraints.txt change. PYTHON=… picks an
@@ -24,7 +26,7 @@ ifneq ($(origin PYTHON),command line)
 PYTHON :=
 endif
 
-.PHONY: demo test lint format assets install clean
+.PHONY: demo test ci lint docs format assets install clean
 
 demo: $(INSTALLED)
 	$(BIN)/python -m textgym.cli train ppo --env $(ENV) --seed $(SEED) $(ARGS)
@@ -32,6 +34,14 @@ demo: $(INSTALLED)
 # Two processes of one thread each: what two cores can carry, and no more memory than that.
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 $(ARGS)
+
+# Tests that share something dear to make (a built wheel, the site) stand in one group and stay in one process.
+ci: $(INSTALLED)
+	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 --dist loadgroup -m ci $(ARGS)
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/python -m mkdocs build --strict --quiet $(ARGS)
+	@echo "build/site/index.html, or: $(BIN)/python -m http.server -d build/site"
 
 lint: $(INSTALLED)
 	$(BIN)/python -m ruff check .

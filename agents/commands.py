@@ -30,6 +30,12 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "ppo": Command("ppo", "PPOConfig", "train", "token-level PPO on any id, with any policy and reward"),
+    "reinforce": Command("reinforce", "REINFORCEConfig", "train", "the plain policy gradient, one step a batch"),
+    "rloo": Command("rloo", "RLOOConfig", "train", "a prompt's other samples as the baseline, no critic"),
+    "grpo": Command("grpo", "GRPOConfig", "train", "PPO's clipped ratio, groups in place of the critic"),
+    "dpo": Command("dpo", "DPOConfig", "train", "straight from judged pairs, with no reward model between"),
+    "sft": Command("sft", "SFTConfig", "train", "supervised tuning on references or on chosen responses"),
+    "best-of-n": Command("best_of_n", "BestOfNConfig", "train", "the best of n samples: measured, or distilled (RAFT)"),
     "assets": Command("assets", "AssetConfig", "build", "build the embedded tokenizer, policy and reward models"),
 }
 
@@ -59,6 +65,14 @@ def run(name: str, arguments: Sequence[str], prog: str) -> None:
     default = kind() if file is None else read_config(kind, file)
     config = tyro.cli(kind, args=rest, prog=f"{prog} {name}", default=default)
     getattr(module, command.function)(config)
+
+
+def examples(name: str, prog: str) -> list[str]:
+    """Lines to try: those of the agent's own story, else the least there is."""
+    story = importlib.import_module(f".{COMMANDS[name].module}", __package__).__doc__ or ""
+    start = f"textgym train {name}"
+    told = [line.strip().partition("  ")[0] for line in story.splitlines() if line.strip().startswith(start)]
+    return told or [f"{prog} {name}"]
 
 
 def split_config_file(arguments: Sequence[str]) -> tuple[str | None, list[str]]:

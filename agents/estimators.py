@@ -74,6 +74,37 @@ def gae(
     return advantages, torch.where(mask, advantages + values, 0)
 
 
+def returns_to_go(rewards: Tensor, mask: Tensor) -> Tensor:
+    """What is paid from a token on, without discount: (B, T) rewards -> (B, T), zero in the padding."""
+    paid = torch.where(mask, rewards, 0)
+    return torch.where(mask, paid.flip(1).cumsum(1).flip(1), 0)
+
+
+def leave_one_out(returns: Tensor) -> Tensor:
+    """Advantage over the mean of the siblings (Kool et al. 2019): (prompts, K) -> the same shape, K >= 2.
+
+    Equal returns give exactly 0.
+    """
+    shifted = returns - returns[:, :1]  # so that rounding leaves no difference where there is none
+    others = (shifted.sum(dim=1, keepdim=True) - shifted) / (returns.shape[1] - 1)
+    return shifted - others
+
+
+def group_advantages(returns: Tensor, scales_by_std: bool = True, epsilon: float = 1e-4) -> Tensor:
+    """(r − mean) / std over the samples of a prompt (Shao et al. 2024, section 4.1.2): (prompts, K), K >= 2.
+
+    The standard deviation is the sample's (divided by K − 1). Equal returns give exactly 0.
+
+    Args:
+        scales_by_std: False leaves the division out (Liu et al. 2025): a prompt whose samples hardly differ then
+            weighs as little as it should.
+        epsilon: added to the standard deviation.
+    """
+    shifted = returns - returns[:, :1]
+    centred = shifted - shifted.mean(dim=1, keepdim=True)
+    return centred / (centred.std(dim=1, keepdim=True) + epsilon) if scales_by_std else centred
+
+
 def policy_loss(logprobs: Tensor, old_logprobs: Tensor, advantages: Tensor, clip_ratio: float) -> Tensor:
     """Clipped surrogate a token (Schulman et al. 2017, eq. 7), to be minimised; same shape as the inputs."""
     ratio = torch.exp(logprobs - old_logprobs)

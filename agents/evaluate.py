@@ -33,13 +33,18 @@ class Evaluation:
 
     num_prompts: int
     temperature: float
-    means: dict[str, float]  # "score", "gold", "gold/<component>", "tokens", "cut"
+    means: dict[str, float]  # "score", "gold", "gold/<component>", "tokens", "cut"; from a run "kl" too
     intervals: dict[str, float]  # the same names: 1.96 standard errors
     rollouts: list[Rollout]
 
     def figures(self) -> dict[str, float]:
         """Flat, for JSON: name and name_ci95."""
         return {**self.means, **{f"{name}_ci95": value for name, value in self.intervals.items()}}
+
+    def with_figure(self, name: str, values: np.ndarray) -> Evaluation:
+        """One more figure, from its (num_prompts,) values."""
+        means = self.means | {name: float(values.mean())}
+        return replace(self, means=means, intervals=self.intervals | {name: half_width(values)})
 
 
 def evaluate(
@@ -58,6 +63,31 @@ def evaluate(
     policies are compared on the same prompts under the same decoding.
     """
     forbidden = forbidden_tokens(model, tokenizer) if forbidden is None else forbidden
+
+    def play_chunk(env: Any, start: int, size: int) -> Rollout:
+        generator = torch.Generator(next(model.parameters()).device)
+        generator.manual_seed(derive_seeds(seed, 1, start, 6)[0])
+        return play(
+            env,
+            model,
+            tokenizer,
+            np.arange(start, start + size),
+            derive_seeds(seed, size, start, 7),
+            temperature=temperature,
+            forbidden=forbidden,
+            generator=generator,
+        )
+
+    return evaluate_chunks(play_chunk, make_env, num_prompts, temperature)
+
+
+def evaluate_chunks(
+    play_chunk: Callable[[Any, int, int], Rollout],
+    make_env: Callable[[int], Any],
+    num_prompts: int,
+    temperature: float = 1.0,
+) -> Evaluation:
+    """`evaluate` for any player: `play_chunk(env, start, size)` plays `size` examples from number `start` on."""
     env = make_env(min(CHUNK, num_prompts))
     num_prompts = min(num_prompts, len(env.unwrapped.task))
     rollouts = []
@@ -65,20 +95,7 @@ def evaluate(
         size = min(CHUNK, num_prompts - start)
         if size != env.unwrapped.num_envs:
             env = make_env(size)
-        generator = torch.Generator(next(model.parameters()).device)
-        generator.manual_seed(derive_seeds(seed, 1, start, 6)[0])
-        rollouts.append(
-            play(
-                env,
-                model,
-                tokenizer,
-                np.arange(start, start + size),
-                derive_seeds(seed, size, start, 7),
-                temperature=temperature,
-                forbidden=forbidden,
-                generator=generator,
-            )
-        )
+        rollouts.append(play_chunk(env, start, size))
     values = {
         "score": np.concatenate([r.scores for r in rollouts]),
         "gold": np.concatenate([r.gold for r in rollouts]),
@@ -91,12 +108,14 @@ def evaluate(
         num_prompts,
         temperature,
         {name: float(v.mean()) for name, v in values.items()},
-        {
-            name: 1.96 * float(v.std(ddof=1)) / math.sqrt(len(v)) if len(v) > 1 else math.nan
-            for name, v in values.items()
-        },
+        {name: half_width(v) for name, v in values.items()},
         rollouts,
     )
+
+
+def half_width(values: np.ndarray) -> float:
+    """Of the 95% interval of a mean: 1.96 standard errors; nan for a single value."""
+    return 1.96 * float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.nan
 
 
 def are_same(a: Task, b: Task) -> bool:
@@ -125,6 +144,7 @@ class EvaluateConfig:
     context_length: int | None = None  # tokens; None: the run's, else the env's default
     max_new_tokens: int | None = None  # tokens a turn; None: the run's, else the env's default
     device: str = "auto"  # auto: the GPU where there is one
+    run: str | None = None  # a new folder that holds the result as a run's does; None: printed only
     json: bool = False  # end with one line of JSON: figures, settings, versions
 
     def check(self) -> None:
@@ -140,49 +160,67 @@ def main(run_or_model: str, /, config: EvaluateConfig) -> None:
     """How good is a policy on held-out prompts? Gold score, learned score, components, with 95% intervals.
 
     Args:
-        run_or_model: the folder of a run, a folder or hub name of a causal language model, or "embedded".
+        run_or_model: the folder of a run, a folder or hub name of a causal language model, or "embedded"; or a
+            baseline: "random" (tokens), "lead-3" (the document's first three sentences), "reference" (the task's own
+            answer).
         config: what is asked of it.
     """
     # Both build upon this module, so they are imported here.
-    from .ppo import PPOConfig, load_policy_tokenizer, make_env
+    from .baselines import evaluate_baseline, find_baseline
+    from .online_config import OnlineConfig
+    from .result import require_new, write_result
     from .runs import choose_device, to_json, versions
+    from .stage import load_policy_tokenizer, make_env
 
     config.check()
+    folder = None if config.run is None else require_new(config.run)
+    baseline = None if Path(run_or_model).is_dir() else find_baseline(run_or_model)
+    if baseline and (config.greedy or config.temperature != 1.0):
+        raise ValueError(f"greedy and temperature must be left out with {run_or_model!r}, which samples no policy")
     device = choose_device(config.device)
     policy, config = resolve_settings(run_or_model, config)
     names = ("env", "reward", "data", "data_seed", "context_length", "max_new_tokens", "device")
-    of_env = PPOConfig(policy=policy, **{name: getattr(config, name) for name in names})
-    tokenizer = load_policy_tokenizer(policy, config.tokenizer, config.end_of_turn)
-    model = load_language_model(policy, device)
-    require_fit(model, tokenizer)
+    of_env = OnlineConfig(policy=policy, **{name: getattr(config, name) for name in names})
+    tokenizer = load_policy_tokenizer("embedded" if baseline else policy, config.tokenizer, config.end_of_turn)
+    model = None if baseline else load_language_model(policy, device)
     temperature = 0.0 if config.greedy else config.temperature
     made: list[Any] = []
 
     def make(n: int) -> Any:
         made.append(make_env(of_env, tokenizer, config.split, n))
-        require_fit(model, tokenizer, made[-1].unwrapped.context_length)
+        if model is not None:
+            require_fit(model, tokenizer, made[-1].unwrapped.context_length)
         return made[-1]
 
-    found = evaluate(model, tokenizer, make, num_prompts=config.prompts, temperature=temperature, seed=config.seed)
-    decoding = "greedy decoding" if temperature == 0 else f"temperature {temperature:g}"
+    if baseline:
+        found = evaluate_baseline(baseline, tokenizer, make, num_prompts=config.prompts, seed=config.seed)
+        decoding = baseline.described
+    else:
+        require_fit(model, tokenizer)
+        found = evaluate(model, tokenizer, make, num_prompts=config.prompts, temperature=temperature, seed=config.seed)
+        decoding = "greedy decoding" if temperature == 0 else f"temperature {temperature:g}"
     core, kind = made[0].unwrapped, config.split
     trained = read_run(run_or_model)
-    if trained is not None and config.data is not None and trained["data"] == config.data:
+    if trained is not None and config.data is not None and trained["data"] == config.data and "split" in trained:
         trained_on = make_env(replace(of_env, reward="constant:0"), tokenizer, trained["split"], 1).unwrapped.task
         kind = "training" if are_same(trained_on, core.task) else kind
     _print_figures(found, f"{policy} on {found.num_prompts} {kind} prompts of {config.env}, {decoding}")
+    settings = (
+        {"policy": policy}
+        | asdict(config)
+        | {
+            "prompts": found.num_prompts,
+            "temperature": temperature,
+            "context_length": core.context_length,
+            "max_new_tokens": core.max_new_tokens,
+            "device": str(device),
+        }
+    )
+    if folder is not None:
+        agent = policy if baseline else "greedy" if temperature == 0 else "policy"
+        line = {"update": 0, "evaluation": found.figures() | {"kl": math.nan}}  # of which nothing is known here
+        write_result(folder, agent, settings, {"evaluated_on": f"{kind} prompts"}, [line], found.rollouts[0])
     if config.json:
-        settings = (
-            {"policy": policy}
-            | asdict(config)
-            | {
-                "prompts": found.num_prompts,
-                "temperature": temperature,
-                "context_length": core.context_length,
-                "max_new_tokens": core.max_new_tokens,
-                "device": str(device),
-            }
-        )
         print(to_json({"figures": found.figures(), "settings": settings, "versions": versions()}))
 
 

@@ -48,6 +48,8 @@ def _in_json(value: Any) -> Any:
 def choose_folder(config: Any) -> Path:
     """Where a run writes: `run`, or runs/<env>-seed<seed> with -2, -3, … behind it where that is taken.
 
+    An agent other than PPO has its name before the env's.
+
     With `resume` and no `run` it is the one of these that was begun or resumed last.
 
     Raises:
@@ -63,7 +65,8 @@ def choose_folder(config: Any) -> Path:
                 "leave run out for a new one, or delete that one"
             )
         return folder
-    first = Path("runs") / f"{config.env.split('/')[-1]}-seed{config.seed}"
+    agent = "" if config.agent == "ppo" else f"{config.agent}-"
+    first = Path("runs") / f"{agent}{config.env.split('/')[-1]}-seed{config.seed}"
     if config.resume:
         numbered = [f for f in first.parent.glob(f"{first.name}-*") if f.name.removeprefix(f"{first.name}-").isdigit()]
         if held := [f for f in (first, *numbered) if holds_run(f)]:

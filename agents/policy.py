@@ -75,7 +75,14 @@ def states_of_chosen(model: Any, packed: Packed) -> Tensor:
     return hidden.reshape(-1, hidden.shape[-1])[packed.source]
 
 
+def policy_statistics(
+    model: Any, packed: Packed, forbidden: Tensor | None, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """(N,) log-probabilities of the chosen tokens and entropies, float32 nats, with gradients to the model."""
+    return chosen_statistics(model, states_of_chosen(model, packed), packed.target, forbidden, temperature)
+
+
 def reference_logprobs(model: Any, packed: Packed, forbidden: Tensor | None, temperature: float) -> Tensor:
-    """(N,) float32 nats of the chosen tokens under a frozen language model."""
+    """(N,) float32 nats of the chosen tokens under a language model, where nobody asks for entropies."""
     hidden = states_of_chosen(model, packed)
     return chosen_statistics(model, hidden, packed.target, forbidden, temperature, wants_entropy=False)[0]

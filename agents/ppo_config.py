@@ -1,4 +1,4 @@
-"""What a PPO run depends on: the dataclass is the command line, the YAML file and the record in the run's folder.
+"""The options of PPO, beside those of every online agent (online_config.py).
 
 textgym train ppo --help
 textgym train ppo --config my.yaml --seed 3
@@ -7,126 +7,46 @@ textgym train ppo --config my.yaml --seed 3
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textgym import checks
-from textgym.envs.registration import ENV_IDS
-from textgym.types import SPLITS
 
-from . import runs
-from .trackers import TRACKERS, require_tracker
+from .online_config import OnlineConfig
 
 CRITICS = ("shared", "separate")
 
 
 @dataclass(frozen=True)
-class PPOConfig:
+class PPOConfig(OnlineConfig):
     """Everything a run depends on; the defaults train the embedded policy in minutes on two cores."""
 
-    env: str = "textgym/Summarize-v0"  # an id that `textgym list` shows
-    policy: str = "embedded"  # a folder or hub name of a causal language model
-    tokenizer: str | None = None  # a folder or hub name; None: the policy's own
-    end_of_turn: str | None = None  # the token that ends a turn; None: what the tokenizer says
-    critic: str = "shared"  # "separate": a trunk of its own, twice the work, and no gradient of it in the policy
-    lora_rank: int | None = None  # train low-rank adapters only (peft); None: all weights
-    lora_alpha: float | None = None  # the adapters' part is multiplied by alpha / rank; None: twice the rank
-    reward: str | None = None  # None: the env's own learned reward model
-    data: str | None = None  # your own records (JSONL, CSV, Parquet, a dataset); None: the embedded world
-    split: str = "train"
-    data_seed: int = 0
-    context_length: int | None = None  # tokens; None: the env's default
-    max_new_tokens: int | None = None  # tokens a turn; None: the env's default
+    agent: ClassVar[str] = "ppo"
 
-    seed: int = 0
-    num_updates: int | None = None  # None: 100, or 60 of Dialogue, whose gold score falls after that
-    prompts_per_update: int = 16
-    samples_per_prompt: int = 8  # responses a prompt, which is computed once for all that fit into row_tokens with it
-    epochs: int = 2  # passes over each batch
-    minibatches: int = 2  # optimiser steps an epoch
-    learning_rate: float = 5e-4  # decays linearly to a tenth
+    critic: str = "shared"  # "separate": a trunk of its own, twice the work, and no gradient of it in the policy
     critic_warmup: int = 5  # first updates that train the value head alone
+    epochs: int = 2  # passes over each batch
     clip_ratio: float = 0.2  # larger: faster, less stable
     clip_value: float = 0.2  # rewards that a value may move away from the old one in an update
     value_coef: float = 0.1  # the trunk is shared: the value's gradient moves the policy too
     entropy_coef: float = 0.0
-    kl_coef: float = 0.1  # rewards a nat of KL to the reference; larger: stays closer to it
     kl_target: float | None = None  # nats an episode; None keeps kl_coef fixed
     kl_horizon: int = 2000  # episodes over which the adaptive coefficient moves
     gamma: float = 1.0
     lam: float = 0.95
-    temperature: float = 1.0
-    max_kl: float | None = None  # nats an episode; a run whose batch goes over it ends there, saved
-    missing_eot_penalty: float = 0.0  # rewards, where the last turn was cut
-    max_grad_norm: float = 1.0
-    scale_reward: bool = True  # divide scores by their standard deviation in the first batch; False: as they come
     dense_reward: bool = True  # pay a dense reward model's score token by token; False: all on the last
-
-    device: str = "auto"
-    dtype: str = "auto"  # arithmetic of the training passes; "auto": bfloat16 where it is faster
-    row_tokens: int = 512  # the most tokens in a packed row
-    batch_tokens: int | None = (
-        None  # in one forward pass, padding too; None: 4096 on a CPU, for its caches, 16384 on a GPU
-    )
-
-    run: str | None = None  # a new folder; None: runs/<env>-seed<seed>, or the first free of …-2, …-3
-    eval_every: int = 25  # updates between evaluations on held-out prompts; 0: only at the ends
-    eval_prompts: int = 128
-    eval_split: str = "validation"
-    checkpoint_every: int = 50
-    log_to: str | None = None  # "tensorboard", "trackio" or "wandb", beside metrics.jsonl
-    resume: bool = False  # go on from the last checkpoint of `run`, or of the newest run where it is None
-
-    @property
-    def batch_size(self) -> int:
-        return self.prompts_per_update * self.samples_per_prompt
-
-    @property
-    def total_updates(self) -> int:
-        """`num_updates`, or what the embedded policy needs."""
-        if self.num_updates is not None:
-            return self.num_updates
-        return 60 if "Dialogue" in self.env else 100
 
     def check(self) -> None:
         """Raises TypeError for a value of the wrong kind, ValueError for one that cannot work, early."""
-        runs.check_kinds(self)
-        for known in ENV_IDS:
-            if self.env in (known.removeprefix("textgym/"), known.removeprefix("textgym/").removesuffix("-v0")):
-                raise ValueError(f"env must be a whole id, {known!r}, got {self.env!r}")
-        if self.total_updates < 1:
-            raise ValueError(f"num_updates must be None or at least 1, got {self.num_updates}")
-        sizes = ("prompts_per_update", "samples_per_prompt", "epochs", "minibatches")
-        for name in (*sizes, "row_tokens", "eval_prompts", "kl_horizon"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.batch_tokens is not None and self.batch_tokens < 1:
-            raise ValueError(f"batch_tokens must be None or at least 1, got {self.batch_tokens}")
-        coefficients = ("kl_coef", "value_coef", "entropy_coef", "missing_eot_penalty")
-        for name in ("seed", "critic_warmup", "eval_every", "checkpoint_every", *coefficients):
+        super().check()
+        for name in ("epochs", "kl_horizon"):
+            checks.whole(name, getattr(self, name), least=1)
+        for name in ("critic_warmup", "value_coef", "entropy_coef"):
             checks.number(name, getattr(self, name), least=0)
-        if self.minibatches > self.prompts_per_update:
-            raise ValueError(
-                f"minibatches must be at most prompts_per_update={self.prompts_per_update}, got {self.minibatches}"
-            )
-        for name in ("learning_rate", "temperature", "max_grad_norm", "clip_ratio", "clip_value"):
+        for name in ("clip_ratio", "clip_value"):
             checks.positive(name, getattr(self, name))
-        for name in ("kl_target", "max_kl", "lora_alpha"):
-            if getattr(self, name) is not None:
-                checks.positive(name, getattr(self, name))
-        if self.lora_rank is not None:
-            checks.whole("lora_rank", self.lora_rank, least=1)
-        if self.lora_alpha is not None and self.lora_rank is None:
-            raise ValueError(f"lora_alpha needs a lora_rank, got lora_alpha={self.lora_alpha} alone")
-        if self.critic not in CRITICS:
-            raise ValueError(f"critic must be one of {list(CRITICS)}, got {self.critic!r}")
-        if self.log_to is not None and self.log_to not in TRACKERS:
-            raise ValueError(f"log_to must be None or one of {list(TRACKERS)}, got {self.log_to!r}")
-        if self.log_to is not None:
-            require_tracker(self.log_to)
+        if self.kl_target is not None:
+            checks.positive("kl_target", self.kl_target)
         for name in ("gamma", "lam"):
             checks.number(name, getattr(self, name), least=0, most=1)
-        for name in ("split", "eval_split"):
-            if getattr(self, name) not in SPLITS:
-                raise ValueError(f"{name} must be one of {list(SPLITS)}, got {getattr(self, name)!r}")
-        runs.choose_device(self.device)
-        if self.dtype not in ("auto", "float32", "bfloat16"):
-            raise ValueError(f"dtype must be 'auto', 'float32' or 'bfloat16', got {self.dtype!r}")
+        if self.critic not in CRITICS:
+            raise ValueError(f"critic must be one of {list(CRITICS)}, got {self.critic!r}")

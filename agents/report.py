@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,20 @@ def draw_curve(rows: list[dict[str, Any]], path: str | Path, title: str, prompts
         figure.savefig(temporary, format="png", dpi=130)
 
 
+PANELS = {
+    "score": "learned score",
+    "gold": "gold score",
+    "kl": "KL to the start (nats)",
+    "loss": "loss",
+    "accuracy": "accuracy on pairs",
+}
+
+
 def plot_curve(rows: list[dict[str, Any]], title: str, prompts: str = "held-out prompts") -> Any:
     """Learned score, gold score and KL over updates; bands are one standard deviation over prompts.
 
-    Squares are evaluations with their 95% intervals. Legible without colour.
+    A run on records has its loss, and on pairs its accuracy, in place of the KL. Squares are evaluations with their
+    95% intervals. Legible without colour.
 
     Args:
         rows: the lines of metrics.jsonl, null read as NaN; at least one of them of an update.
@@ -37,36 +48,53 @@ def plot_curve(rows: list[dict[str, Any]], title: str, prompts: str = "held-out 
 
     training = [r for r in rows if "evaluation" not in r]
     evaluated = [r for r in rows if "evaluation" in r]
-    panels = [("score", "learned score"), ("gold", "gold score"), ("kl", "KL to the start (nats)")]
-    panels = [p for p in panels if training[0][p[0]] == training[0][p[0]]]  # nan: the task has no judge
+    is_played = "score" in training[0]
+    names = ("score", "gold", "kl") if is_played else ("score", "gold", "loss", "accuracy")
+    shown = training if is_played else rows
+    panels = [(n, PANELS[n]) for n in names if _points(shown, n)]  # without gold where the task has no judge
     figure = Figure(figsize=(4 * len(panels), 3.2), layout="constrained")
     FigureCanvasAgg(figure)
-    updates = [r["update"] for r in training]
     for axis, (name, label) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        mean = [r[name] for r in training]
-        spread = [r[f"{name}_spread"] for r in training]
-        low, high = ([m + s * d for m, d in zip(mean, spread, strict=True)] for s in (-1, 1))
-        axis.fill_between(updates, low, high, color="0.85", label="± 1 sd over prompts")
-        axis.plot(updates, mean, color="black", linewidth=1.4, label="training batch")
-        if name in ("score", "gold") and evaluated:
+        if points := _points(training, name):
+            updates, mean, spread = zip(*points, strict=True)
+            low, high = ([m + s * d for m, d in zip(mean, spread, strict=True)] for s in (-1, 1))
+            if is_played:
+                axis.fill_between(updates, low, high, color="0.85", label="± 1 sd over prompts")
+            axis.plot(updates, mean, color="black", linewidth=1.4, label="training batch")
+        if points := _points(evaluated, name):
+            updates, mean, spread = zip(*points, strict=True)
             axis.errorbar(
-                [r["update"] for r in evaluated],
-                [r["evaluation"][name] for r in evaluated],
-                yerr=[r["evaluation"][f"{name}_ci95"] for r in evaluated],
+                updates,
+                mean,
+                yerr=spread,
                 fmt="s",
                 color="tab:blue",
                 markersize=4,
                 capsize=2,
-                label=prompts,
+                label="held-out records" if name in ("loss", "accuracy") else prompts,
             )
         axis.set_xlabel("update")
         axis.set_title(label, fontsize=10)
         axis.grid(alpha=0.3)
         if name == "gold":
             axis.set_ylim(0, 1)
-    figure.axes[0].legend(fontsize=7, loc="lower right")
+    for axis in figure.axes[:1] if is_played else figure.axes:
+        axis.legend(fontsize=7, loc="best" if axis is not figure.axes[0] else "lower right")
     figure.suptitle(title, fontsize=10)
     return figure
+
+
+def _points(rows: list[dict[str, Any]], name: str) -> list[tuple[int, float, float]]:
+    """(update, mean, spread or half-width of the interval) of the rows that know the figure."""
+    found = []
+    for row in rows:
+        figures, own = row.get("evaluation", row), name
+        if "evaluation" in row and name not in figures:
+            own = f"held_out/{name}"
+        if (value := figures.get(own, math.nan)) == value:
+            spread = figures.get(f"{own}_ci95" if "evaluation" in row else f"{own}_spread", 0.0)
+            found.append((row["update"], value, spread))
+    return found
 
 
 def _pairs(before: Evaluation, after: Evaluation, n: int) -> list[tuple[str, str, str, float, float]]:

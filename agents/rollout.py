@@ -29,6 +29,7 @@ class Rollout:
     token_rewards: list[np.ndarray]  # B × (policy tokens,) float32, summing to the score
     gold: np.ndarray  # (B,) float32, nan where the task has no judge
     gold_components: dict[str, np.ndarray]  # name -> (B,) float32
+    score_components: dict[str, np.ndarray]  # name -> (B,) float32, where the reward model has such
     endings: list[str]
     messages: list[list[dict[str, str]]]
     index: np.ndarray  # (B,) int64, which example
@@ -130,16 +131,18 @@ def _collect(
             dense = np.zeros(int(chosen.sum()), dtype=np.float32)
             dense[-1] = record["score"]
         token_rewards.append(dense.astype(np.float32))
-    components = {}
-    if "gold_components" in records[0]:
-        for name in records[0]["gold_components"]:
-            components[name] = np.array([r["gold_components"][name] for r in records], dtype=np.float32)
+
+    def components(of: str) -> dict[str, np.ndarray]:
+        names = records[0].get(of, {})
+        return {name: np.array([r[of][name] for r in records], dtype=np.float32) for name in names}
+
     return Rollout(
         episodes=episodes,
         scores=np.array([r["score"] for r in records], dtype=np.float32),
         token_rewards=token_rewards,
         gold=np.array([r.get("gold", np.nan) for r in records], dtype=np.float32),
-        gold_components=components,
+        gold_components=components("gold_components"),
+        score_components=components("score_components"),
         endings=[r["ending"] for r in records],
         messages=[list(r["messages"]) for r in records],
         index=index,

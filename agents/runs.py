@@ -1,7 +1,8 @@
 """A run's folder: what was asked, what happened, where it stands.
 
 config.json      the resolved config, what "auto" became, versions, the commit of the code
-metrics.jsonl    a line an update; lines with "evaluation" on held-out prompts; null: not known of this task
+metrics.jsonl    a line an update; lines with "evaluation" on held-out prompts; null: not known of this task; "watch":
+                 what parted there (watch.py)
 curve.png        learned score, gold score and KL over updates
 samples.md       the same held-out prompts answered before and after; samples/ has those of each evaluation
 policy/          the trained policy and its tokenizer, as transformers saves them
@@ -41,6 +42,7 @@ from .evaluate import Evaluation
 from .folders import choose_folder, describe, require_same
 from .report import draw_curve, show_samples, write_samples
 from .trackers import open_tracker
+from .watch import Watch
 
 SAMPLES = 6  # conversations kept of each evaluation
 GO_ON = "The same command with --resume goes on (make: ARGS=--resume)."
@@ -133,6 +135,12 @@ def _finite_or_none(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl, null read as NaN; a last line that a kill cut short is left out."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line, object_hook=_null_to_nan) for line in lines if line.endswith("\n")]
+
+
 def _null_to_nan(record: dict[str, Any]) -> dict[str, Any]:
     return {key: math.nan if value is None else value for key, value in record.items()}
 
@@ -149,6 +157,7 @@ class Run:
         self.last: Evaluation | None = None
         self.is_over_budget = False
         self._has_warned_of_cuts = False
+        self.watch = Watch()
         if not config.resume:
             return
         require_same(self.described, self.folder)
@@ -170,25 +179,38 @@ class Run:
         if not config.resume:
             self.folder = choose_folder(config)  # another may have been made while this one loaded
         self.folder.mkdir(parents=True, exist_ok=config.run is not None or config.resume)
-        dtype = str(trainer.dtype).removeprefix("torch.")
-        self.prompts = "held-out prompts" if trainer.is_held_out else "training prompts"
-        chosen = {"device": str(trainer.device), "dtype": dtype, "batch_tokens": trainer.batch_tokens}
+        dtype = str(trainer.stage.dtype).removeprefix("torch.")
+        self.prompts = "held-out prompts" if trainer.stage.is_held_out else "training prompts"
+        chosen = {"device": str(trainer.stage.device), "dtype": dtype, "batch_tokens": trainer.stage.batch_tokens}
         chosen["evaluated_on"] = self.prompts
-        chosen["processes"] = trainer.world.size
-        record = {"config": self.described, "chosen": chosen, "versions": versions(), "commit": commit()}
+        chosen["processes"] = trainer.stage.world.size
+        record = {
+            "agent": config.agent,
+            "config": self.described,
+            "chosen": chosen,
+            "versions": versions(),
+            "commit": commit(),
+        }
         self.log = open_tracker(config.log_to, self.folder, self.described, done)
         write_text(self.folder / "config.json", json.dumps(record, indent=2) + "\n")
         kept = [row for row in self.rows() if row["update"] <= done] if done and self.metrics_path.exists() else []
         write_text(self.metrics_path, "".join(to_json(row) + "\n" for row in kept))
+        for row in kept:
+            self.watch.see(row)
         self.is_over_budget = any(self._is_over_budget(row) for row in kept if row["update"] == done)
         self.first = before
         if done == 0:
             self.record_evaluation(0, before)
-        print(f"{self.folder}: on {trainer.device}, training passes in {dtype}", flush=True)
-        if not trainer.is_held_out:
+        print(f"{self.folder}: on {trainer.stage.device}, training passes in {dtype}", flush=True)
+        if not trainer.stage.is_held_out:
             warnings.warn(f"evaluations are on training prompts: {_how_to_hold_out(config)}", stacklevel=2)
 
     def record(self, metrics: dict[str, Any]) -> None:
+        """Appends a line to the metrics; what the watch sees in it becomes a warning and a part of the line."""
+        if seen := [str(alarm) for alarm in self.watch.see(metrics)]:
+            metrics = {**metrics, "watch": seen}
+            for text in seen:
+                warnings.warn(text, stacklevel=2)
         with open(self.metrics_path, "a", encoding="utf-8") as file:
             file.write(to_json(metrics) + "\n")
         held_out = {f"eval/{name}": value for name, value in metrics.get("evaluation", {}).items()}
@@ -215,7 +237,7 @@ class Run:
         done, every = trainer.updates_done, self.config.eval_every
         is_due = self.is_over(trainer) or (every > 0 and done % every == 0)
         if is_due and not any(row["update"] == done for row in self.rows() if "evaluation" in row):
-            evaluation = trainer.evaluate()
+            evaluation = trainer.stage.evaluate()
             self.record_evaluation(done, evaluation)
             self._write_samples(self.folder / "samples" / f"update-{done:06d}.md")
             self._keep_best(trainer, evaluation)
@@ -241,9 +263,8 @@ class Run:
             self.save_checkpoint(trainer)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The metrics so far, null read as NaN; a last line that a kill cut short is left out."""
-        lines = self.metrics_path.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line, object_hook=_null_to_nan) for line in lines if line.endswith("\n")]
+        """The metrics so far."""
+        return read_rows(self.metrics_path)
 
     def save_checkpoint(self, trainer: Any) -> None:
         path = self.folder / "checkpoints" / f"update-{trainer.updates_done:06d}"
@@ -264,7 +285,7 @@ class Run:
 
     def save_policy(self, trainer: Any, name: str = "policy") -> None:
         with new_folder(self.folder / name) as folder:
-            save_language_model(trainer.whole_policy(), trainer.tokenizer, folder)
+            save_language_model(trainer.stage.whole_policy(), trainer.stage.tokenizer, folder)
 
     @contextlib.contextmanager
     def progress(self, total: int, done: int) -> Iterator[Callable[[dict[str, Any]], None]]:
@@ -274,15 +295,16 @@ class Run:
         except ImportError:
             yield lambda m: print(f"update {m['update']}/{total} {_status(m)}", flush=True)
             return
+        label = label_of(self.config)
         columns = (
-            TextColumn("[bold]PPO"),
+            TextColumn(f"[bold]{label}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[status]}"),
         )
         with Progress(*columns) as bar:
-            task = bar.add_task("ppo", total=total, completed=done, status="")
+            task = bar.add_task(label, total=total, completed=done, status="")
             yield lambda m: bar.update(task, completed=m["update"], status=_status(m))
 
     @contextlib.contextmanager
@@ -347,14 +369,21 @@ class Run:
             print(
                 f"stopped after update {trainer.updates_done}: the KL went over max_kl={self.config.max_kl}", flush=True
             )
-        title = f"PPO on {self.config.env}, seed {self.config.seed}"
+        title = f"{label_of(self.config)} on {self.config.env}, seed {self.config.seed}"
         draw_curve(self.rows(), self.folder / "curve.png", title, self.prompts)
         if self.first is not None and self.last is not None:
             write_samples(self.first, self.last, self.folder / "samples.md", SAMPLES, self.prompts)
             show_samples(self.first, self.last, 3, self.prompts)
 
 
+def label_of(config: Any) -> str:
+    """An agent's name as a title has it: PPO, RLOO, best-of-n."""
+    return str(config.agent) if "-" in config.agent else str(config.agent).upper()
+
+
 def _how_to_hold_out(config: Any) -> str:
+    if getattr(config, "preferences", None):
+        return f"the preferences have prompts of eval_split={config.eval_split!r}"
     if config.data is None or config.split == config.eval_split:
         return f"split and eval_split are both {config.eval_split!r}"
     return (
@@ -364,5 +393,7 @@ def _how_to_hold_out(config: Any) -> str:
 
 
 def _status(m: dict[str, Any]) -> str:
+    if "score" not in m:  # nothing was played: an offline agent
+        return f"loss {m['loss']:.3f}" + (f"  accuracy {m['accuracy']:.2f}" if "accuracy" in m else "")
     gold = "" if m["gold"] != m["gold"] else f"gold {m['gold']:.2f}  "
     return f"score {m['score']:+.2f}  {gold}KL {m['kl']:.1f}"

@@ -17,9 +17,10 @@ from textgym.models.language_model import forbidden_tokens, load_language_model,
 from textgym.seeding import derive_seeds
 from textgym.types import Message
 
-from .ppo import PPOConfig, load_policy_tokenizer, make_env
+from .online_config import OnlineConfig
 from .rollout import play
 from .runs import choose_device
+from .stage import load_policy_tokenizer, make_env
 
 CHUNK = 64  # prompts played at once
 TASKS = {"Summarize": "summarize", "Translate": "translate", "Dialogue": "dialogue"}  # ids' guideline pages
@@ -53,10 +54,10 @@ def sample_items(config: SampleConfig) -> tuple[list[Item], int]:
     responses were alike. Of several responses to rank, equal ones are there once. A warning counts the prompts
     that the policy was not shown whole."""
     names = ("env", "policy", "data", "data_seed", "context_length", "max_new_tokens")
-    ppo = PPOConfig(reward="constant:0", **{name: getattr(config, name) for name in names})
+    of_env = OnlineConfig(reward="constant:0", **{name: getattr(config, name) for name in names})
     tokenizer = load_policy_tokenizer(config.policy, None, None)
-    model = load_language_model(config.policy, choose_device(ppo.device))
-    core = make_env(ppo, tokenizer, config.split, 1).unwrapped
+    model = load_language_model(config.policy, choose_device(of_env.device))
+    core = make_env(of_env, tokenizer, config.split, 1).unwrapped
     require_fit(model, tokenizer, core.context_length)
     forbidden, task = forbidden_tokens(model, tokenizer), core.task
     n, items, cut = min(config.n, len(task)), list[Item | None](), 0
@@ -66,7 +67,7 @@ def sample_items(config: SampleConfig) -> tuple[list[Item], int]:
         generator = torch.Generator(next(model.parameters()).device)
         generator.manual_seed(derive_seeds(config.seed, 1, start, 8)[0])
         rollout = play(
-            make_env(ppo, tokenizer, config.split, rows),
+            make_env(of_env, tokenizer, config.split, rows),
             model,
             tokenizer,
             np.arange(start, start + size),

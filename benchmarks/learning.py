@@ -23,8 +23,9 @@ import numpy as np
 import torch
 
 from textgym.agents.evaluate import Evaluation, evaluate
-from textgym.agents.ppo import PPOConfig, load_policy_tokenizer, make_env, train
+from textgym.agents.ppo import PPOConfig, train
 from textgym.agents.runs import versions
+from textgym.agents.stage import load_policy_tokenizer, make_env
 from textgym.models.language_model import load_language_model
 from textgym.types import Message, Transcript
 

@@ -122,7 +122,7 @@ def make_trainer(folder: Path, size: Size, row: Row, device: str, dtype: str) ->
         **options,
     )
     trainer = Trainer(config)
-    trainer.forbidden[trainer.tokenizer.end_of_turn] = True
+    trainer.stage.forbidden[trainer.stage.tokenizer.end_of_turn] = True
     return trainer, reward
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from textgym import ENV_IDS
-from textgym.cli import main, run_safely
+from textgym.agents import commands as agents
+from textgym.cli import USAGE, main, run_safely
+from textgym.commands import table
+from textgym.commands.completion import Paths, all_commands, completion
 from textgym.models import places
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -80,10 +86,9 @@ def test_a_device_that_is_not_there_is_one_line_at_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
+    from transformers import AutoModelForCausalLM
 
-    from textgym.agents import ppo
-
-    monkeypatch.setattr(ppo, "load_language_model", lambda *_: pytest.fail("loaded something"))
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lambda *_, **__: pytest.fail("loaded something"))
     devices = ["gpu7"] if torch.cuda.is_available() else ["gpu7", "cuda"]
     for device in devices:
         for command in (["evaluate", "embedded"], ["train", "ppo"]):
@@ -156,3 +161,132 @@ def test_play_is_a_conversation_and_can_be_left(
     told = capsys.readouterr().out
     assert told.count("user: ") == 3  # the first message, and one after each of ours
     assert "What is your name" not in told  # what one typed is not said again
+
+
+def test_a_person_is_the_user_and_the_policy_answers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The policy's own words, the learned reward, and why there is no gold score."""
+    from textgym.models.policy import load_policy
+
+    said = iter(["A room for Friday, please.", ""])
+    monkeypatch.setattr("builtins.input", lambda prompt: next(said))
+    assert main(["play", "--as", "user", "--index", "0", "--reward", "0.5"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    system = {"role": "system", "content": _system_of("dialogue", 0)}
+    user = {"role": "user", "content": "A room for Friday, please."}
+    answer = load_policy().generate([system, user], max_new_tokens=48)
+    assert f"assistant: {' '.join(answer.split())}" in told
+    assert "reward +0.50" in told
+    assert "no gold score" in told
+    assert main(["play", "--env", "textgym/Translate-v0", "--as", "user", "--reward", "0"]) == 1
+    assert "needs an env with a user to talk to" in capsys.readouterr().err
+
+
+def _system_of(world: str, index: int) -> str:
+    from textgym.tasks.load import load_task
+
+    return load_task(world, split="test")[index].prompt[0].content
+
+
+# -- the table of commands ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def paths() -> Paths:
+    return all_commands()
+
+
+def test_every_command_loads_and_its_examples_use_its_own_options(paths: Paths) -> None:
+    """What help shows can be typed: the command's name, and no option that it does not have."""
+    lines = [(path, line) for path in paths for line in examples_of(path)]
+    assert {path for path, _ in lines} == set(paths)
+    for path, line in lines:
+        words = shlex.split(line)
+        assert tuple(words[1 : 1 + len(path)]) == path or words[1:3] == ["train", path[-1]], line
+        known = {option.flag for option in paths[path]} | {"--help"}
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known, line
+        assert line in USAGE or path[0] in USAGE  # the first page names it
+
+
+def examples_of(path: tuple[str, ...]) -> list[str]:
+    if path[0] == "train":
+        return agents.examples(path[1], "textgym train")
+    return list(table.find(path).examples)
+
+
+def test_help_ends_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["sample"], ["feedback", "report"], ["train", "ppo"]):
+        with pytest.raises(SystemExit):
+            main([*words, "--help"])
+        told = capsys.readouterr().out
+        assert told.index("examples:\n  textgym ") > told.index("--help")
+
+
+def test_typos_are_told_the_nearest(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "is_reachable", lambda url: pytest.fail("a typo is not looked for on the hub"))
+    for arguments, meant, code in (
+        (["trian"], "'train'", 2),
+        (["feedback", "reprot"], "'report'", 2),
+        (["train", "poo"], "'ppo'", 2),
+        (["sample", "--env", "textgym/Trasnlate-v0"], "'textgym/Translate-v0'", 1),
+        (["train", "ppo", "--tokenizer", "embeded"], "'embedded'", 1),
+        (["evaluate", "embeded"], "'embedded'", 1),
+    ):
+        assert main(arguments) == code
+        assert f"did you mean {meant}?" in capsys.readouterr().err
+
+
+def test_json_is_one_line_that_says_what_the_table_says(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [row["id"] for row in listed] == list(ENV_IDS)
+    assert main(["sample", "--json", "--n", "2"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["index"] for row in rows] == [0, 1]
+    assert all(row["prompt"][-1]["role"] == "user" and row["references"] for row in rows)
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {"python", "gpu", "bfloat16", "torch.compile", "network", "cache of the hub", "extra 'train'"} <= set(found)
+
+
+# -- the tab key ----------------------------------------------------------------------------------------
+
+
+def test_bash_completes_commands_options_and_values(tmp_path: Path) -> None:
+    if shutil.which("bash") is None:
+        pytest.skip("no bash here")
+    script = tmp_path / "textgym.bash"
+    script.write_text(completion("bash"))
+
+    def offered(*words: str) -> set[str]:
+        line = " ".join(map(shlex.quote, words))
+        asks = f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _textgym; echo ${{COMPREPLY[@]}}"
+        return set(subprocess.run(["bash", "-c", asks], capture_output=True, text=True, check=True).stdout.split())
+
+    assert {"train", "feedback", "doctor", "--version"} <= offered("textgym", "")
+    assert offered("textgym", "doc") == {"doctor"}
+    assert offered("textgym", "completion", "") == {"bash", "zsh", "fish"}
+    assert offered("textgym", "train", "pp") == {"ppo"}
+    assert "--kl-coef" in offered("textgym", "train", "ppo", "--k")
+    assert offered("textgym", "feedback", "report", "--j") == {"--json"}
+    assert offered("textgym", "sample", "--env", "") == set(ENV_IDS)
+    assert offered("textgym", "reward", "train", "--raters", "s") == {"soft"}
+    assert offered("textgym", "play", "--as", "") == {"policy", "user"}
+
+
+def test_other_shells_get_every_option_and_unknown_ones_an_error(
+    paths: Paths, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fish, zsh = completion("fish"), completion("zsh")
+    assert zsh == "autoload -U +X bashcompinit && bashcompinit\n" + completion("bash")
+    for path, options in paths.items():
+        for option in options:
+            assert f"'__textgym_at {' '.join(path)}' -l {option.flag.removeprefix('--')}" in fish
+    assert main(["completion", "fish"]) == 0
+    assert capsys.readouterr().out == fish
+    with pytest.raises(SystemExit) as caught:
+        main(["completion", "tcsh"])
+    assert caught.value.code == 2
+    with pytest.raises(ValueError, match="'bash', 'zsh', 'fish'"):
+        completion("tcsh")

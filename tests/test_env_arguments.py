@@ -159,7 +159,7 @@ def test_a_tokenizer_that_does_not_fit_the_policy_is_one_line_before_anything_is
 def test_the_doctor_looks_for_the_files_themselves(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_products_per_second", lambda dtype: 1e9)
+    monkeypatch.setattr("textgym.commands.doctor._products_per_second", lambda dtype: 1e9)
 
     def told() -> str:
         assert cli.main(["doctor"]) == 0

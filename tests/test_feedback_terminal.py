@@ -141,7 +141,7 @@ def test_what_cannot_work_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["feedback", "sevre"]) == 2
     assert "there are ['serve', 'sample'" in capsys.readouterr().err
     assert main(["feedback", "--help"]) == 0
-    assert "serve    Serves the site" in capsys.readouterr().out
+    assert "serve        the site on which raters judge" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ import torch
 from tiny import save_tiny_tokenizer, tiny_policy, tiny_reward, tiny_tokenizer
 from transformers import LogitsProcessorList
 
-from textgym.agents import evaluate, folders, ppo, report, runs
+from textgym.agents import evaluate, folders, ppo, report, runs, stage
 from textgym.agents.ppo import PPOConfig, Trainer
 from textgym.cli import main
 from textgym.models.tokenizer import load_tokenizer
@@ -94,11 +94,11 @@ def make_trainer(config: PPOConfig, ends_often: bool = True) -> Trainer:
     trainer = Trainer(config)
     torch.nn.init.normal_(trainer.policy.value_head.weight, generator=torch.Generator().manual_seed(1))
     if ends_often:
-        trainer.forbidden[:] = True
-        trainer.forbidden[[EOT, *range(60, 99)]] = False
+        trainer.stage.forbidden[:] = True
+        trainer.stage.forbidden[[EOT, *range(60, 99)]] = False
         with torch.no_grad():
             trainer.policy.model.get_output_embeddings().weight[EOT] *= 4
-            trainer.reference.load_state_dict(trainer.policy.model.state_dict())
+            trainer.stage.reference.load_state_dict(trainer.policy.model.state_dict())
     return trainer
 
 
@@ -127,7 +127,7 @@ def test_one_update_end_to_end(
     assert all(np.isfinite(v) for name, v in metrics.items() if not name.startswith("gold"))
     assert np.isnan(metrics["gold"])  # nobody knows the meaning of these records
     assert all(not torch.equal(before[name], value) for name, value in trainer.policy.state_dict().items())
-    assert all(not p.requires_grad for p in trainer.reference.parameters())
+    assert all(not p.requires_grad for p in trainer.stage.reference.parameters())
 
 
 @pytest.mark.parametrize("world", ["config", "chat"])
@@ -262,10 +262,10 @@ def test_runs_with_neighbouring_seeds_share_no_episode(config: PPOConfig, monkey
         rows = np.repeat(index, config.samples_per_prompt).tolist()
         played.extend(zip(rows, seeds, strict=True))
 
-    monkeypatch.setattr(ppo, "play", note)
+    monkeypatch.setattr(stage, "play", note)
     trainer = Trainer(config)
     for seed in range(3):
-        trainer.config = replace(config, seed=seed)
+        trainer.stage.config = replace(config, seed=seed)
         for trainer.updates_done in range(5):
             trainer.collect()
     assert len(played) == 3 * 5 * config.batch_size
@@ -294,7 +294,7 @@ def test_the_reward_model_is_told_the_device(
 
     monkeypatch.setattr(gym, "make_vec", note)
     learned = replace(config, reward=str(folder / "token"))
-    Trainer(learned).evaluate()
+    Trainer(learned).stage.evaluate()
     given = [
         "--data",
         str(config.data),
@@ -316,7 +316,7 @@ def test_the_reward_model_is_told_the_device(
     assert set(asked) == {"cpu"}  # never what "auto" would find
     told.clear()
     monkeypatch.setattr(runs, "choose_device", lambda name: torch.device({"auto": "cuda:1"}[name]))
-    ppo.make_env(replace(learned, device="auto"), tiny_tokenizer(), "train", 2)
+    stage.make_env(replace(learned, device="auto"), tiny_tokenizer(), "train", 2)
     assert told == ["cuda:1"]
 
 
@@ -378,12 +378,12 @@ def fail(error: Exception) -> None:
 
 def fail_at_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reward goes away between the second update and its evaluation."""
-    evaluate = Trainer.evaluate
+    evaluate = runs.Run.evaluate_if_due
 
-    def disturbed(self: Trainer, *args: Any, **more: Any) -> Any:
-        return fail(OSError("no reward")) if self.updates_done == 2 else evaluate(self, *args, **more)
+    def disturbed(self: runs.Run, trainer: Any) -> Any:
+        return fail(OSError("no reward")) if trainer.updates_done == 2 else evaluate(self, trainer)
 
-    monkeypatch.setattr(Trainer, "evaluate", disturbed)
+    monkeypatch.setattr(runs.Run, "evaluate_if_due", disturbed)
 
 
 BREAKS: dict[str, tuple[int, str, int, Callable[[pytest.MonkeyPatch], None]]] = {
@@ -596,7 +596,7 @@ def test_evaluate_prints_a_table_and_a_line_of_json(config: PPOConfig, capsys: p
 
 
 def no_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ppo, "Trainer", lambda config: pytest.fail("loaded something"))
+    monkeypatch.setattr(ppo, "Trainer", lambda config, world: pytest.fail("loaded something"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -799,7 +799,7 @@ def test_splits_of_an_embedded_world_are_not_the_same(config: PPOConfig) -> None
     embedded = replace(config, data=None, reward="gold", context_length=None, max_new_tokens=None)
     for env in ("Summarize", "Translate", "Dialogue"):
         a, b, c = (
-            ppo.make_env(replace(embedded, env=f"textgym/{env}-v0"), tiny_tokenizer(), split, 1).unwrapped.task
+            stage.make_env(replace(embedded, env=f"textgym/{env}-v0"), tiny_tokenizer(), split, 1).unwrapped.task
             for split in ("train", "train", "validation")
         )
         assert evaluate.are_same(a, b)

@@ -95,7 +95,7 @@ def test_pad_that_is_eos_leaves_the_real_end_of_turn_its_gradient(config: PPOCon
     hf.pad_token = hf.eos_token
     hf.save_pretrained(tmp_path)
     trainer = make_trainer(replace(config, tokenizer=str(tmp_path)))
-    assert trainer.tokenizer.pad == trainer.tokenizer.end_of_turn == EOT
+    assert trainer.stage.tokenizer.pad == trainer.stage.tokenizer.end_of_turn == EOT
     rollout = trainer.collect()
     batch = trainer.prepare(rollout)
     said = sum(e.continuation.count(EOT) for e in rollout.episodes)
@@ -253,7 +253,7 @@ def test_an_exception_leaves_the_adapter_on(adapted: Trainer) -> None:
 
     def break_off() -> None:
         with adapter_off(model):
-            off.append(reference_logprobs(model, packed, adapted.forbidden, 1.0))
+            off.append(reference_logprobs(model, packed, adapted.stage.forbidden, 1.0))
             raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):

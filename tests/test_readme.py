@@ -1,33 +1,16 @@
-"""The README's own code: every Python block runs, every command and every file it names exists."""
+"""The README: every command and every file it names exists. Its Python blocks are run by tests/test_docs.py."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib
-import inspect
-import io
 import re
 import shlex
 from pathlib import Path
 
-import pytest
-
-from textgym.models.tokenizer import EMBEDDED
-
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
-PYTHON = [code for language, code in BLOCKS if language == "python"]
-
-
-@pytest.mark.parametrize("code", PYTHON, ids=lambda code: f"block of {len(code.splitlines())} lines")
-def test_python_blocks_run(code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    if not EMBEDDED.exists():
-        pytest.skip("the embedded assets are not built: make assets")
-    monkeypatch.chdir(ROOT)
-    exec(compile(code, "README.md", "exec"), {})
-    assert capsys.readouterr().out.strip()  # each shows something
 
 
 def commands() -> list[list[str]]:
@@ -42,10 +25,8 @@ def commands() -> list[list[str]]:
 
 def options_of(words: list[str]) -> set[str]:
     """The options that a command has; fails where there is no such command."""
-    from textgym import cli
     from textgym.agents import commands as agents
-    from textgym.agents.evaluate import EvaluateConfig
-    from textgym.play import play
+    from textgym.commands import table
 
     def fields(config: type) -> set[str]:
         return {"--" + f.name.replace("_", "-") for f in dataclasses.fields(config)} | {"--help"}
@@ -59,18 +40,7 @@ def options_of(words: list[str]) -> set[str]:
         command = agents.COMMANDS[words[2]]
         config = getattr(importlib.import_module(f"textgym.agents.{command.module}"), command.config)
         return fields(config) | {"--config"}
-    if words[1] == "evaluate":
-        return fields(EvaluateConfig)
-    if words[1] == "reward":
-        told = io.StringIO()
-        with contextlib.redirect_stdout(told), contextlib.suppress(SystemExit):
-            cli.main(["reward", words[2], "--help"])
-        return set(re.findall(r"--[a-z-]+", told.getvalue()))
-    if words[1] == "feedback":
-        function = cli.feedback_commands()[words[2]]
-        return {"--" + name.replace("_", "-") for name in inspect.signature(function).parameters} | {"--help"}
-    function = {"list": cli.list_ids, "sample": cli.sample, "play": play, "doctor": cli.doctor}[words[1]]
-    return {"--" + name.replace("_", "-") for name in inspect.signature(function).parameters} | {"--help"}
+    return {option.flag for option in table.options_of(table.find(words[1:]).load())} | {"--help"}
 
 
 def test_every_command_exists_with_its_options() -> None:

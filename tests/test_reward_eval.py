@@ -17,7 +17,10 @@ from test_reward_train import toy_preferences
 from tiny import save_tiny_tokenizer, tiny_policy, tiny_tokenizer
 
 from textgym.cli import main
+from textgym.feedback.formats import read_file, write_file
+from textgym.feedback.items import Item, Judged, Verdict
 from textgym.feedback.preferences import Preference, read_preferences, write_preferences
+from textgym.feedback.raters import SimulatedRaters
 from textgym.models.lora import add_lora, merge
 from textgym.rewards import train as training
 from textgym.rewards.calibration import (
@@ -149,6 +152,43 @@ def test_who_clicks_at_random_counts_less_than_who_reads():
     assert len(decided(soft)) == 300
     with pytest.raises(ValueError, match=r"raters='majority' needs one rater.*1 of 901"):
         believe(pairs._replace(preferences=[*preferences, pair("x", "y", "z")]), "majority")
+
+
+def test_where_a_text_stood_tells_a_taste_for_a_side_from_a_taste_for_a_text(tmp_path):
+    """Five of six raters mostly click left: with the sides in the file, they are believed less."""
+    raters = SimulatedRaters(6, noise=0.25, side_bias=(0.0, 4.0, 4.0, 4.0, 4.0, 4.0))
+    texts = [[pair(f"p{i}", side, "-").transcripts[0] for i in range(800)] for side in ("good", "bad")]
+
+    def right(pairs: JudgedPairs) -> float:
+        believed = believe(pairs, "posterior")
+        weight = np.array([p.weight for p in believed])
+        return float((weight * [p.chosen[0].content == "good" for p in believed]).sum() / weight.sum())
+
+    gains = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        preferences = raters.prefer(*texts, 0.5 + rng.random(800) * 0.5, np.full(800, 0.5), rng, raters_per_pair=3)
+        write_preferences(tmp_path / "sides.jsonl", preferences)
+        pairs = read_pairs([tmp_path / "sides.jsonl"])
+        assert pairs.preferences == preferences
+        unknown = pairs._replace(preferences=[replace(p, chosen_is_left=None) for p in pairs.preferences])
+        gains.append(right(pairs) - right(unknown))
+    assert np.mean(gains) > 0.05
+    assert min(gains) > 0
+    assert reverse(preferences[0]).chosen_is_left == (not preferences[0].chosen_is_left)
+
+
+def test_a_side_survives_the_store_and_the_files(tmp_path):
+    shown = [(0, 1), (1, 0), ()]
+    texts = tuple((Message("assistant", text),) for text in "xy")
+    items = [Item((Message("user", f"p{i}"),), texts) for i in range(3)]
+    judged = [Judged(item.key, Verdict("b"), "anna", side) for item, side in zip(items, shown, strict=True)]
+    for format in ("trl", "textgym"):
+        write_file(tmp_path / "out.jsonl", format, items, judged)
+        assert [p.chosen_is_left for p in read_pairs([tmp_path / "out.jsonl"]).preferences] == [False, True, None]
+    write_file(tmp_path / "out.jsonl", "trl", items, judged)
+    again = read_file(tmp_path / "out.jsonl").judged
+    assert [one.shown for one in again] == [(1, 0), (0, 1), ()]  # the chosen one is the first response there
 
 
 # -- figures --------------------------------------------------------------------------------------

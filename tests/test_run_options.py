@@ -20,6 +20,7 @@ from test_ppo import arguments, chat, config, folder, read_metrics, with_reward 
 
 from textgym.agents import commands, failures, ppo, runs, trackers
 from textgym.agents.ppo import PPOConfig, Trainer, train
+from textgym.agents.stage import Stage
 from textgym.agents.trackers import open_tracker
 from textgym.cli import main
 
@@ -146,14 +147,14 @@ def test_the_policy_with_the_best_learned_score_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Scores of the evaluations after updates 1, 2, 3: the second is best, and all beat the start."""
-    real, told = Trainer.evaluate, iter([0.5, 1.0, 3.0, 2.0])
+    real, told = Stage.evaluate, iter([0.5, 1.0, 3.0, 2.0])
 
-    def evaluate(self: Trainer, *given: Any, **more: Any) -> Any:
+    def evaluate(self: Stage, *given: Any, **more: Any) -> Any:
         found = real(self, *given, **more)
         found.means["score"] = next(told)
         return found
 
-    monkeypatch.setattr(Trainer, "evaluate", evaluate)
+    monkeypatch.setattr(Stage, "evaluate", evaluate)
     saved: list[tuple[str, int]] = []
     save = runs.Run.save_policy
     monkeypatch.setattr(

@@ -6,7 +6,9 @@ bools are none.
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -49,6 +51,18 @@ def truth(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r} of {type(value).__name__}")
     return bool(value)
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """The end of an error about a name: which known one is near, or all that there are."""
+    names = [str(name) for name in known]
+    return hint(given, names) or f", there are {names}"
+
+
+def hint(given: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The end of an error about a name, where a known one is near; else nothing. `cutoff`: how near, up to 1."""
+    near = difflib.get_close_matches(str(given), [str(name) for name in known], n=1, cutoff=cutoff)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def text(name: str, value: Any, allowed: str = "a text that is not empty") -> str:

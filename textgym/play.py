@@ -1,15 +1,17 @@
-"""A person as the policy: read what the episode begins with, type an answer, see what it was worth.
+"""A person as the policy, or as the user: type, be answered, see what it was worth.
 
     textgym play --env textgym/Dialogue-v0
+    textgym play --env textgym/Dialogue-v0 --as user --policy runs/Dialogue-v0-seed0
 
-The learned score and the gold score stand side by side at the end, with the gold's components and
-a right answer, so that one learns in a minute what the rewards are made of.
+As the policy one sees the learned score and the gold score side by side at the end, with the gold's components and
+a right answer, and learns in a minute what the rewards are made of. As the user one talks to a policy. Then there is
+the learned score alone: the gold judge goes by the goal of the simulated user, and nobody has told it yours.
 """
 
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium as gym
 
@@ -17,6 +19,7 @@ import textgym  # noqa: F401  (registers the ids)
 from textgym import checks
 
 WIDTH = 96
+MOST_TURNS = 12  # of a person as the user; then the embedded policy's context is nearly full
 
 
 def play(
@@ -27,8 +30,12 @@ def play(
     split: str = "test",
     data: str | None = None,
     reward: str | None = None,
+    as_: Literal["policy", "user"] = "policy",
+    policy: str = "embedded",
 ) -> None:
-    """Lets a person be the policy, and shows what each episode was worth.
+    """Lets a person be the policy or, in a dialogue, its user, and shows what each episode was worth.
+
+    A user begins the conversation, and ends it with an empty line.
 
     Args:
         env: an id that `textgym list` shows.
@@ -38,13 +45,22 @@ def play(
         split: train, validation or test.
         data: your own records, as in `gym.make`.
         reward: another reward than the id's own.
+        as_: who the person is.
+        policy: with the person as the user, who answers: a run's folder, a folder or hub name of a model, or embedded.
     """
+    if as_ not in ("policy", "user"):
+        raise ValueError(f"as_ must be 'policy' or 'user', got {as_!r}")
     checks.whole("episodes", episodes, least=1)
     if index is not None:
         checks.whole("index", index, least=0)
     given: dict[str, Any] = {name: value for name, value in (("data", data), ("reward", reward)) if value is not None}
     made = gym.make(env, action="response", split=split, **given)
+    if as_ == "user" and not hasattr(made.unwrapped.task, "reply"):  # type: ignore[attr-defined]
+        raise ValueError(f"as_='user' needs an env with a user to talk to, as textgym/Dialogue-v0, got {env!r}")
     for number in range(episodes):
+        if as_ == "user":
+            talk_to(policy, made, seed if number == 0 else None, None if index is None else {"index": index + number})
+            continue
         play_one(made, seed if number == 0 else None, None if index is None else {"index": index + number})
 
 
@@ -63,11 +79,46 @@ def play_one(env: Any, seed: int | None = None, options: dict[str, int] | None =
         print(_wrapped("a right answer: ", example.references[0]))
 
 
-def _ask() -> str:
-    """What a person types; the end of the input is a Ctrl-C."""
+def talk_to(policy: str, env: Any, seed: int | None = None, options: dict[str, int] | None = None) -> None:
+    """One conversation of a person with a policy, on the opening of one of the env's examples."""
+    from textgym.envs.arguments import WORLDS
+    from textgym.models.policy import load_policy
+    from textgym.rewards.base import as_scores
+    from textgym.types import Message, Transcript
+
+    speaker, core = load_policy(policy), env.unwrapped
+    room = int(WORLDS["dialogue"].max_new_tokens)
+    _, info = env.reset(seed=seed, options=options)
+    messages = [m for m in info["messages"] if m["role"] == "system"]
+    _show_from(messages, 0)
+    print("(you are the user: ask for something; an empty line ends the talk)")
+    start = len(messages) + 1
+    for _ in range(MOST_TURNS):
+        if not (said := _ask(ends=True).strip()):
+            break
+        try:
+            answer = speaker.generate([*messages, {"role": "user", "content": said}], max_new_tokens=room)
+        except ValueError as error:
+            print(f"(the talk ends here: {error})")
+            break
+        messages += [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]
+        _show_from(messages, len(messages) - 1)
+    if len(messages) <= start:
+        return
+    transcript = Transcript(tuple(Message(m["role"], m["content"]) for m in messages), num_prompt_messages=start)
+    found = as_scores(core.reward.score([transcript]), 1)
+    parts = "".join(f"  {name} {values[0]:+.2f}" for name, values in found.components.items())
+    print(f"reward {found.values[0]:+.2f}{parts}")
+    print("no gold score: its judge goes by the simulated user's goal, and does not know yours")
+
+
+def _ask(ends: bool = False) -> str:
+    """What a person types; the end of the input is a Ctrl-C, or with `ends` an empty line."""
     try:
         return input("you: ")
     except EOFError:
+        if ends:
+            return ""
         raise KeyboardInterrupt from None
 
 

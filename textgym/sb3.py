@@ -24,10 +24,6 @@ import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common import vec_env
-from stable_baselines3.common.buffers import RolloutBuffer
-from stable_baselines3.common.distributions import CategoricalDistribution, Distribution
-from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor, nn
 
 from textgym import checks
@@ -35,6 +31,14 @@ from textgym.models.language_model import head, load_language_model, require_fit
 from textgym.models.tokenizer import load_tokenizer
 from textgym.wrappers.reader import CachedReader, read_rows, read_steps
 from textgym.wrappers.reference import require_same_step
+
+try:
+    from stable_baselines3.common import vec_env
+    from stable_baselines3.common.buffers import RolloutBuffer
+    from stable_baselines3.common.distributions import CategoricalDistribution, Distribution
+    from stable_baselines3.common.policies import ActorCriticPolicy
+except ImportError as error:
+    raise ImportError("textgym.sb3 needs Stable-Baselines3: pip install 'textgym[sb3]'") from error
 
 _SINGLE = {"action_space": "single_action_space", "observation_space": "single_observation_space"}
 

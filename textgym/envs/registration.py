@@ -13,6 +13,8 @@ ENV_IDS: dict[str, str] = {  # id -> class in ids.py; its vector env is called â
     "textgym/Dialogue-v0": "DialogueEnv",
 }
 
+REMOTE_ID = "textgym/Remote-v0"  # any of them, played by `textgym serve` on another machine
+
 
 def register_envs() -> None:
     """Makes the ids known to `gymnasium.make` and `make_vec`; again is harmless."""
@@ -23,3 +25,9 @@ def register_envs() -> None:
                 entry_point=f"textgym.envs.ids:{name}",
                 vector_entry_point=f"textgym.envs.ids:{name.removesuffix('Env')}VectorEnv",
             )
+    if REMOTE_ID not in gymnasium.registry:
+        gymnasium.register(
+            REMOTE_ID,
+            entry_point="textgym.serve.client:RemoteEnv",
+            vector_entry_point="textgym.serve.client:RemoteVectorEnv",
+        )

@@ -1,5 +1,5 @@
 """What `textgym feedback` can do with a store: serve, judge, import, export, report. The command line reads the options
-from these signatures. `sample` stands in cli.py, because it runs a policy.
+from these signatures. `sample` stands in textgym/commands/feedback.py, because it runs a policy.
 """
 
 from __future__ import annotations
@@ -156,20 +156,29 @@ def describe(report: dict[str, Any]) -> Iterator[str]:
         units = "pairs of responses" if a["kind"] == "ranking" else "items"
         yield f"Krippendorff's alpha of {a['kind']} items ({a['level']}): {_shown(a['alpha'], '.3f')}{interval}"
         yield f"  from {a['units']} {units} that two raters or more have judged"
-    yield f"{'rater':<20} {'judged':>7} {'agrees':>7} {'gold':>9} {'left':>6} {'ties':>6} {'skips':>6} {'seconds':>8}"
-    for r in report["raters"]:
-        name = f"{r['name']}{' (simulated)' if r['simulated'] else ''}{' (paused)' if r['state'] == 'paused' else ''}"
-        gold = f"{r['gold_right']} of {r['gold']}" if r["gold"] else "-"
-        shares = (
-            f"{_shown(r['agreement'], '.0%'):>7} {gold:>9} {_shown(r['left'], '.0%'):>6} {_shown(r['ties'], '.0%'):>6}"
-        )
-        odd = "  one-sided" if r["left_is_odd"] else ""
-        yield f"{name:<20} {r['judgements']:>7} {shares} {r['skips']:>6} {_shown(r['seconds'], '.1f'):>8}{odd}"
+    yield from _rater_lines(report["raters"])
     if report["disputes"]:
         yield "items in dispute:"
     for d in report["disputes"]:
         prompt = " ".join(d["prompt"].split())
         yield f"  {d['disagreement']:.2f} in {d['judgements']} judgements  {d['key']}  {prompt:.60}"
+
+
+def _rater_lines(raters: list[dict[str, Any]]) -> Iterator[str]:
+    columns = [("judged", 7), ("agrees", 7), ("reliable", 9), ("gold", 9), ("left", 6), ("ties", 6), ("skips", 6)]
+    columns += [("seconds", 8)]
+    names = [
+        f"{r['name']}{' (simulated)' if r['simulated'] else ''}{' (paused)' if r['state'] == 'paused' else ''}"
+        for r in raters
+    ]
+    longest = max(20, *map(len, names), 0)
+    yield f"{'rater':<{longest}}" + "".join(f" {name:>{width}}" for name, width in columns)
+    for r, name in zip(raters, names, strict=True):
+        cells = [r["judgements"], _shown(r["agreement"], ".0%"), _shown(r["reliability"], ".2f")]
+        cells += [f"{r['gold_right']} of {r['gold']}" if r["gold"] else "-", _shown(r["left"], ".0%")]
+        cells += [_shown(r["ties"], ".0%"), r["skips"], _shown(r["seconds"], ".1f")]
+        shown = "".join(f" {cell:>{width}}" for cell, (_, width) in zip(cells, columns, strict=True))
+        yield f"{name:<{longest}}{shown}{'  one-sided' if r['left_is_odd'] else ''}"
 
 
 @contextmanager
@@ -224,7 +233,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     checks.text("host", host)
     checks.whole("port", port, 0, 65535)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as listener:
+    # The protocol is named because asyncio turns Nagle's algorithm off for such sockets only.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
@@ -251,8 +261,10 @@ def _run(store: Store, listener: socket.socket, url: str) -> None:
         from textgym.feedback.site.server import create_app
     except ImportError as error:
         raise ImportError("the site needs a web server: pip install 'textgym[feedback]'") from error
-    # No log of addresses: a personal link is one.
-    config = uvicorn.Config(create_app(store, url), log_level="warning", access_log=False, server_header=False)
+    # No log of addresses: a personal link is one. uvicorn's own set-up would close everybody else's log handlers.
+    config = uvicorn.Config(
+        create_app(store, url), log_config=None, log_level="warning", access_log=False, server_header=False
+    )
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -110,7 +110,13 @@ def to_preferences(work: Sequence[tuple[Item, Judged]], left_out: Counter[str]) 
                 raters=() if one.rater is None else (one.rater,),
                 source=item.origin,
                 simulated=one.simulated,
+                chosen_is_left=is_on_the_left(one, chosen),
             )
+
+
+def is_on_the_left(one: Judged, response: int) -> bool | None:
+    """Whether a pair's response stood on the left of the rater's screen; None where nobody knows."""
+    return one.shown[0] == response if len(one.shown) == 2 else None
 
 
 def _better(verdict: Verdict) -> list[tuple[int, int]]:

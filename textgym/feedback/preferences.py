@@ -41,6 +41,7 @@ class Preference:
     source: str = ""  # where the pair comes from
     simulated: bool = False
     probability: float | None = None  # simulated raters: that one of them prefers `chosen`
+    chosen_is_left: bool | None = None  # where `chosen` stood on the rater's screen; None: nobody knows
 
     def __post_init__(self) -> None:
         for name in ("prompt", "chosen", "rejected"):
@@ -133,6 +134,8 @@ def _to_row(preference: Preference) -> dict[str, Any]:
     row |= {"source": preference.source, "simulated": preference.simulated}
     if preference.probability is not None:
         row["probability"] = preference.probability
+    if preference.chosen_is_left is not None:
+        row["chosen_is_left"] = preference.chosen_is_left
     return row
 
 
@@ -157,6 +160,7 @@ def _from_line(line: str, where: str) -> Preference:
             source=str(row.get("source") or ""),
             simulated=bool(row.get("simulated", False)),
             probability=None if row.get("probability") is None else _number(row, "probability", 0.0),
+            chosen_is_left=_side(row),
         )
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
@@ -176,6 +180,13 @@ def _messages(value: Any, name: str, role: str) -> tuple[Message, ...]:
             )
         messages.append(Message(message["role"], message["content"]))
     return tuple(messages)
+
+
+def _side(row: dict[str, Any]) -> bool | None:
+    value = row.get("chosen_is_left")
+    if value is not None and not isinstance(value, bool):
+        raise ValueError(f"chosen_is_left must be true, false or null, got {value!r}")
+    return value
 
 
 def _number(row: dict[str, Any], name: str, default: float) -> float:

@@ -187,8 +187,8 @@ class SimulatedRaters:
         lengths = (np.array([sum(map(len, t.responses)) for t in side]) for side in (a, b))
         judged = self.judge(GoldPairs(np.asarray(gold_a), np.asarray(gold_b), *lengths), rng, raters_per_pair)
         preferences = []
-        columns = (judged.pair, judged.rater, judged.prefers_a, judged.probability)
-        for i, rater, prefers_a, p in zip(*(c[~judged.is_tie] for c in columns), strict=True):
+        columns = (judged.pair, judged.rater, judged.prefers_a, judged.probability, judged.a_is_left)
+        for i, rater, prefers_a, p, a_is_left in zip(*(c[~judged.is_tie] for c in columns), strict=True):
             chosen, rejected = (a[i], b[i]) if prefers_a else (b[i], a[i])
             preferences.append(
                 Preference.of(
@@ -198,6 +198,7 @@ class SimulatedRaters:
                     source=source,
                     simulated=True,
                     probability=float(p if prefers_a else 1 - p),
+                    chosen_is_left=bool(prefers_a == a_is_left),
                 )
             )
         return preferences

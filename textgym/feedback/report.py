@@ -1,14 +1,15 @@
 """What the judgements say of themselves: agreement, raters, items in dispute.
 
 The live page and `textgym feedback report` call the same function, so they say the same. Everything is
-computed from columns of numbers; nothing is kept between two calls. Gold and quiz items measure raters and
-stay out of the agreement. Whom to believe, and by how much, is fitted in rater_model.py.
+computed from columns of numbers; nothing is kept between two calls but the live page's last fit of the raters, who
+can be believed and by how much (reliability.py). Gold and quiz items measure raters and stay out of the agreement.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 
 from textgym.feedback.agreement import Level, bootstrap_interval, krippendorff_alpha
 from textgym.feedback.items import KINDS
+from textgym.feedback.reliability import PairVerdicts, Reliability, fit_reliability
 from textgym.feedback.store import read_seed_and_settings
 
 NUM_DISPUTES = 20
@@ -27,7 +29,8 @@ COLUMNS = """SELECT j.item_id, coalesce(j.rater_id, -1),
     CASE j.choice WHEN 'a' THEN 1 WHEN 'b' THEN -1 WHEN 'tie' THEN 0 WHEN 'skip' THEN NULL ELSE j.rating END,
     CASE j.choice WHEN 'skip' THEN 1 ELSE 0 END,
     CASE j.choice WHEN 'a' THEN 1 - j.first WHEN 'b' THEN j.first END,
-    CASE WHEN j.correct THEN 1 WHEN NOT j.correct THEN 0 END, j.seconds, CASE WHEN j.simulated THEN 1 ELSE 0 END
+    CASE WHEN j.correct THEN 1 WHEN NOT j.correct THEN 0 END, j.seconds, CASE WHEN j.simulated THEN 1 ELSE 0 END,
+    coalesce(1 - 2 * j.first, 0)
     FROM judgements j JOIN items ON items.id = j.item_id ORDER BY j.id"""
 RANKINGS = """SELECT j.item_id, coalesce(j.rater_id, -1) AS rater, j.details FROM judgements j
     JOIN items ON items.id = j.item_id WHERE items.kind = 'ranking' AND items.purpose = 'work' AND j.choice <> 'skip'"""
@@ -48,6 +51,7 @@ class Columns(NamedTuple):
     is_right: np.ndarray  # gold and quiz items: whether the answer was
     seconds: np.ndarray
     is_simulated: np.ndarray
+    side: np.ndarray  # pairs: 1 where response a stood on the left, -1 on the right, 0 unknown
 
 
 class Opinions(NamedTuple):
@@ -59,12 +63,19 @@ class Opinions(NamedTuple):
     value: np.ndarray  # (m,) float64
 
 
-def make_report(connection: sa.Connection) -> dict[str, Any]:
+def make_report(
+    connection: sa.Connection, reliability: Callable[[PairVerdicts], Reliability | None] = fit_reliability
+) -> dict[str, Any]:
     """Figures of a store, ready for JSON; what is not defined is None.
+
+    Args:
+        connection: to the store.
+        reliability: what fits the raters; the live page gives `BackgroundFit.latest`, which does not wait.
 
     Returns:
         `judgements`, `simulated` (of them, by simulated raters), `items`, `complete` (items with k
-        judgements), `k`, `agreement` (one entry a kind of item), `raters`, `disputes`.
+        judgements), `k`, `agreement` (one entry a kind of item), `raters`, `disputes`, `fitted` (judgements of
+        pairs, and of how many of them the raters' reliability is).
     """
     k = read_seed_and_settings(connection)[1].k
     totals = connection.execute(sa.text(TOTALS), {"k": k}).one()
@@ -72,6 +83,9 @@ def make_report(connection: sa.Connection) -> dict[str, Any]:
     opinions = {kind: opinions_of(connection, columns, kind) for kind in KINDS}
     opinions = {kind: found for kind, found in opinions.items() if len(found.value)}
     tables = {kind: to_table(found) for kind, found in opinions.items()}
+    verdicts = pair_verdicts(columns)
+    fitted = reliability(verdicts) or Reliability(0, {})
+    agreed = [_agreed(found, tables[kind]) for kind, found in opinions.items()]
     return {
         "judgements": len(columns.item),
         "simulated": int(columns.is_simulated.sum()),
@@ -79,8 +93,9 @@ def make_report(connection: sa.Connection) -> dict[str, Any]:
         "complete": int(totals.complete),
         "k": k,
         "agreement": [_agreement(kind, tables[kind]) for kind in opinions],
-        "raters": _raters(connection, columns, [_agreed(found, tables[kind]) for kind, found in opinions.items()]),
+        "raters": _raters(connection, columns, agreed, fitted),
         "disputes": _disputes(connection, opinions),
+        "fitted": {"pairs": len(verdicts.item), "of": fitted.num_judgements},
     }
 
 
@@ -91,6 +106,13 @@ def read_columns(connection: sa.Connection) -> Columns:
     rows = cursor.fetchall()
     cursor.close()
     return Columns(*np.array(rows, dtype=np.float64).reshape(-1, len(Columns._fields)).T)
+
+
+def pair_verdicts(columns: Columns) -> PairVerdicts:
+    """The judgements of work pairs by raters who are known, skips left out."""
+    kept = (columns.kind == 0) & (columns.is_work == 1) & ~np.isnan(columns.value) & (columns.rater >= 0)
+    names = ("item", "rater", "value", "side")
+    return PairVerdicts(*(getattr(columns, name)[kept].astype(np.int64) for name in names))
 
 
 def opinions_of(connection: sa.Connection, columns: Columns, kind: str) -> Opinions:
@@ -158,7 +180,9 @@ def _agreed(opinions: Opinions, table: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return opinions.rater, np.where(count > 0, same / np.maximum(count, 1), np.nan)
 
 
-def _raters(connection: sa.Connection, columns: Columns, agreed: list[Any]) -> list[dict[str, Any]]:
+def _raters(
+    connection: sa.Connection, columns: Columns, agreed: list[Any], fitted: Reliability
+) -> list[dict[str, Any]]:
     rows = connection.execute(sa.text("SELECT id, name, state, reason, simulated FROM raters ORDER BY id")).all()
     n = max((row.id for row in rows), default=0) + 1
     who = columns.rater.astype(np.int64)
@@ -179,6 +203,8 @@ def _raters(connection: sa.Connection, columns: Columns, agreed: list[Any]) -> l
             "judgements": int(judged[r]),
             "skips": int(skips[r]),
             "agreement": _finite(share_agreed[0][r]) if share_agreed else None,  # with the others, item by item
+            "reliability": fitted.raters[r].reliability if r in fitted.raters else None,
+            "side_bias": fitted.raters[r].side_bias if r in fitted.raters else None,  # nats for the left
             "gold_right": round(share_right[r] * gold[r]) if gold[r] else 0,
             "gold": int(gold[r]),
             "left": _finite(share_left[r]),  # share of the chosen sides

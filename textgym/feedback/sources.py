@@ -53,7 +53,8 @@ def hh(row: Row) -> Found:
 
 
 def trl(row: Row) -> Found:
-    """`prompt`, `chosen`, `rejected`: texts or lists of messages; `margin`, `raters` and `simulated` where known."""
+    """`prompt`, `chosen`, `rejected`: texts or lists of messages; `margin`, `raters`, `simulated` and
+    `chosen_is_left` where known."""
     prompt = to_messages(row["prompt"], "prompt", "user")
     sides = []
     for name in ("chosen", "rejected"):
@@ -233,7 +234,9 @@ def _preferred(row: Row, prompt: tuple[Message, ...], sides: tuple[tuple[Message
     verdict = Verdict("a", strength, margin=None if strength or margin is None else _float(margin, "margin"))
     raters = list(row.get("raters") or [_rater(row)])
     is_simulated = bool(row.get("simulated", False))
-    return Found([item], [Judged(item.key, verdict, rater, simulated=is_simulated) for rater in raters])
+    side = row.get("chosen_is_left")
+    shown = () if side is None else (0, 1) if side else (1, 0)
+    return Found([item], [Judged(item.key, verdict, rater, shown, simulated=is_simulated) for rater in raters])
 
 
 # Strengths as margins, after table 27 of Touvron et al. (2023): slightly, clearly, much better.

@@ -106,7 +106,8 @@ def save_language_model(model: Any, tokenizer: ChatTokenizer, folder: str | Path
         if config is not None:
             config.eos_token_id = tokenizer.end_of_turn
             config.pad_token_id = tokenizer.pad if config.pad_token_id is None else config.pad_token_id
-    model.save_pretrained(folder)
+    with no_bars():
+        model.save_pretrained(folder)
     tokenizer.save(folder)
 
 

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from textgym import checks
+
 TIMEOUT = 4.0  # seconds that the hub has for an answer
 _TELLING = ("config.json", "tokenizer_config.json", "tokenizer.json")  # one of these is in every copy of a model
 
@@ -48,6 +50,8 @@ def find_model(name: str | Path, argument: str) -> Place:
         raise ValueError(
             f"{argument}={str(name)!r} is {'a file, a folder is needed' if is_file else 'a path where no folder is'}"
         )
+    if meant := checks.hint(str(name), ["embedded"], cutoff=0.8):
+        raise ValueError(f"{argument}={str(name)!r} is no folder here{meant}")
     why = why_no_hub()
     if why is None:
         return Place(str(name), {})

@@ -13,13 +13,14 @@ import numpy as np
 
 from textgym import checks
 from textgym.rewards.base import as_scores, scale_spans
+from textgym.rewards.predict import Predicts
 from textgym.types import RewardModel, Scores, SpanRewards, Transcript
 
 Combination = Literal["mean", "min", "mean-std"]
 COMBINATIONS: tuple[Combination, ...] = ("mean", "min", "mean-std")
 
 
-class Ensemble:
+class Ensemble(Predicts):
     """Several reward models of the same thing, combined with caution.
 
     Args:
@@ -56,7 +57,7 @@ class Ensemble:
         return Scores(combined.astype(np.float32), components, spans)
 
 
-class WeightedSum:
+class WeightedSum(Predicts):
     """A weighted sum of different rewards.
 
     Args:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json as json_format
 import sys
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 from textgym import checks
-from textgym.files import new_folder
-from textgym.rewards.stored import load_stored, write_ensemble
+from textgym.rewards.api import train_reward_model
+from textgym.rewards.stored import load_stored
 from textgym.rewards.train import RewardTrainConfig
 
 DEFAULTS = RewardTrainConfig()
@@ -34,7 +32,8 @@ def train(
 
     Args:
         data: files of preferences, or anything that `textgym feedback import` reads.
-        model: folder or hub name of the language model or encoder to start from, or embedded.
+        model: what to start from: embedded (the embedded policy), embedded:summarize, embedded:translate,
+            embedded:dialogue (an embedded reward model), or a folder or hub name of a language model or encoder.
         out: folder for the checkpoint.
         tokenizer: a folder or hub name; left out, the model's own.
         raters: each judgement as it is, the majority of a pair's raters, or how far a rater model believes them: as one
@@ -44,28 +43,18 @@ def train(
         json: print the figures as one line of JSON.
         config: how it is trained.
     """
-    from textgym.feedback.preferences import write_preferences
-    from textgym.models.language_model import EMBEDDED_POLICY
-    from textgym.rewards.judged import believe, read_pairs
-    from textgym.rewards.train import split_for_training, train_reward_model
-
-    members = checks.whole("members", members, 1, 100)
-    pairs = read_pairs(_listed(data))
-    preferences = believe(pairs, raters, config.seed)
-    if test_out is not None:
-        write_preferences(test_out, split_for_training(preferences, config)[1])
-    notes: dict[str, Any] = {"data": [Path(path).name for path in data], "raters_taken": raters}
-    notes |= {"ties": len(pairs.ties), "left_out": dict(pairs.left_out)}
-    start = EMBEDDED_POLICY if model == "embedded" else model
-
-    def train_one(seed: int, folder: str | Path) -> dict[str, float]:
-        split = config.seed if config.split_seed is None else config.split_seed
-        plan = replace(config, seed=seed, split_seed=split)
-        return train_reward_model(
-            preferences, start, tokenizer, folder, plan, notes=notes, shows_progress=not json and sys.stderr.isatty()
-        )
-
-    figures = train_one(config.seed, out) if members == 1 else _train_members(members, config.seed, out, train_one)
+    trained = train_reward_model(
+        _listed(data),
+        out,
+        model=model,
+        tokenizer=tokenizer,
+        raters=raters,
+        members=members,
+        test_output=test_out,
+        config=config,
+        shows_progress=not json and sys.stderr.isatty(),
+    )
+    figures = dict(trained.figures)
     print(json_format.dumps(figures) if json else _shown(figures, out))
     if figures.get("interrupted"):
         raise KeyboardInterrupt
@@ -142,20 +131,6 @@ def serve(
     with RewardServer(reward, own, model, host, port, max_batch, wait, round(most * 1e6)) as server:
         print(f"serving {model} on {server.url}/classify and {server.url}/get_reward, Ctrl-C ends it", flush=True)
         server.wait()
-
-
-def _train_members(members: int, seed: int, out: str, train_one: Any) -> dict[str, float]:
-    """An ensemble in a folder, and its members' mean figures; Ctrl-C during one ends the rest."""
-    from textgym.seeding import derive_seeds
-
-    found: list[dict[str, float]] = []
-    with new_folder(out) as folder:
-        for k, member_seed in enumerate(derive_seeds(seed, members)):
-            found.append(train_one(int(member_seed), folder / f"member_{k}"))
-            if found[-1].get("interrupted"):
-                break
-        write_ensemble(folder, [f"member_{k}" for k in range(len(found))])
-    return {"members": float(len(found)), **{name: sum(f[name] for f in found) / len(found) for name in found[0]}}
 
 
 def _listed(data: tuple[str, ...]) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from textgym.feedback.formats import read_file, to_preferences
+from textgym.feedback.formats import is_on_the_left, read_file, to_preferences
 from textgym.feedback.items import Item
 from textgym.feedback.pair_model import majority_preferences, posterior_preferences
 from textgym.feedback.preferences import Preference, read_preferences
@@ -72,7 +72,8 @@ def believe(pairs: JudgedPairs, how: Believed, seed: int = 0) -> list[Preference
         how: "each" takes every judgement as it is; "majority" what most raters of a pair preferred; "posterior"
             weighs a pair by how sure the rater model is of it; "soft" gives both sides of it the rater
             model's probabilities.
-        seed: of the side on which a response is taken to have stood where the file does not say.
+        seed: of the side on which a response is taken to have stood where the file does not say. Where it says so,
+            a rater's taste for a side is told from a taste for a response.
 
     Raises:
         ValueError: an unknown `how`, or judgements without a rater where raters are to be told apart.
@@ -120,7 +121,10 @@ def reverse(preference: Preference) -> Preference:
     """The opposite verdict on the same pair."""
     p = preference.probability
     other = None if p is None else 1 - p
-    return replace(preference, chosen=preference.rejected, rejected=preference.chosen, probability=other)
+    side = None if preference.chosen_is_left is None else not preference.chosen_is_left
+    return replace(
+        preference, chosen=preference.rejected, rejected=preference.chosen, probability=other, chosen_is_left=side
+    )
 
 
 def _is_trl(path: str | Path) -> bool:
@@ -156,6 +160,7 @@ def _read_items(path: str | Path, found: JudgedPairs) -> None:
             if ranks[i] == ranks[j]:
                 raters = () if one.rater is None else (one.rater,)
                 fields: dict[str, Any] = {"raters": raters, "source": item.origin, "simulated": one.simulated}
+                fields["chosen_is_left"] = is_on_the_left(one, i)
                 found.ties.append(Preference(item.prompt, item.responses[i], item.responses[j], **fields))
         del ties["ties"]
         found.left_out.update(ties)
@@ -182,7 +187,7 @@ def _compare_ratings(ratings: Sequence[tuple[Item, float, bool]], rater: str | N
 
 
 def _comparisons(pairs: JudgedPairs, rng: np.random.Generator) -> tuple[Comparisons, list[Transcript], list[str]]:
-    """The judgements as numbers. Files of preferences do not say what stood on the left, so that is drawn."""
+    """The judgements as numbers. What stood on the left is drawn where a file does not say it."""
     items: dict[Any, int] = {}
     transcripts: list[Transcript] = []
     names: dict[str, int] = {}
@@ -195,7 +200,7 @@ def _comparisons(pairs: JudgedPairs, rng: np.random.Generator) -> tuple[Comparis
                 transcripts.append(transcript)
             ends.append(items[key])
         rater = names.setdefault(preference.raters[0], len(names))
-        is_left = rng.random() < 0.5
+        is_left = rng.random() < 0.5 if preference.chosen_is_left is None else preference.chosen_is_left
         left, right = ends if is_left else ends[::-1]
         rows.append((left, right, rater, verdict if is_left else -verdict))
     columns = np.array(rows, dtype=np.int64).T

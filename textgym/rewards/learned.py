@@ -19,11 +19,12 @@ from textgym.models.language_model import DTYPES
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.encoding import EncodedConversation, encode_conversations, load_reward_tokenizer, response_spans
 from textgym.rewards.network import kind_of, load_network, max_positions, outputs, pad, padding_id
+from textgym.rewards.predict import Predicts
 from textgym.rewards.sharing import can_share_prompts, group_by_prompt, split_values, to_row, token_values
 from textgym.types import Scores, Transcript
 
 
-class LearnedReward:
+class LearnedReward(Predicts):
     """Scores transcripts with a trained network.
 
     Args:
@@ -40,6 +41,7 @@ class LearnedReward:
     Attributes:
         kind: "token" (scores come with spans) or "sequence".
         num_cut: transcripts whose prompts had to be cut so far; `prompt_tokens_cut`: by how much.
+        figures: what `textgym.rewards.train_reward_model` measured on held-out pairs; empty for a loaded one.
 
     Raises:
         ValueError: no trained head, several outputs without weights, a tokenizer that does not fit.

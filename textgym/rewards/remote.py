@@ -9,11 +9,7 @@ again a few times, then raised; a wrong answer is raised at once. No score is ev
 
 from __future__ import annotations
 
-import http.client
 import json
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -21,15 +17,15 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from textgym import checks
+from textgym.http_json import EndpointError, ask, post
 from textgym.rewards.base import as_scores, require_responses
 from textgym.types import Message, Transcript
 
 Body = Literal["classify", "get_reward"]
 BODIES: tuple[Body, ...] = ("classify", "get_reward")
-RETRIED = (408, 429, 500, 502, 503, 504)
 
 
-class RemoteRewardError(RuntimeError):
+class RemoteRewardError(EndpointError):
     """The server gave no scores: the address, what was tried and what came back."""
 
 
@@ -127,23 +123,13 @@ class RemoteReward:
     def _post(self, request: Mapping[str, Any]) -> Any:
         """The server's answer, parsed; tries again where that may help."""
         data = json.dumps(request).encode()
-        reason = ""
-        for attempt in range(self.attempts):
-            if attempt:
-                time.sleep(self.wait * 2 ** (attempt - 1))
-            try:
-                call = urllib.request.Request(self.url, data=data, headers=self.headers, method="POST")
-                with urllib.request.urlopen(call, timeout=self.timeout) as response:
-                    return json.loads(response.read())
-            except urllib.error.HTTPError as error:
-                reason = f"HTTP {error.code}: {error.read(200).decode(errors='replace')}"
-                if error.code not in RETRIED:
-                    raise RemoteRewardError(f"{self.url} refused the request: {reason}") from error
-            except json.JSONDecodeError as error:
-                raise RemoteRewardError(f"{self.url} answered with something that is no JSON: {error}") from error
-            except (OSError, http.client.HTTPException) as error:  # URLError, timeouts, resets
-                reason = f"{type(error).__name__}: {error}"
-        raise RemoteRewardError(f"{self.url} gave no answer in {self.attempts} attempts, the last: {reason}")
+        return ask(
+            self.url,
+            lambda: post(self.url, data, self.headers, self.timeout),
+            self.attempts,
+            self.wait,
+            RemoteRewardError,
+        )
 
     def _inputs(self, transcripts: Sequence[Transcript]) -> list[Any]:
         if self.tokenizer is None:

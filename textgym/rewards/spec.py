@@ -20,6 +20,7 @@ import numpy as np
 
 from textgym import checks
 from textgym.models.places import looks_like_path
+from textgym.rewards.chat_judge import ChatJudge
 from textgym.rewards.combine import Ensemble, WeightedSum
 from textgym.rewards.metrics import METRICS, MetricReward
 from textgym.rewards.remote import RemoteReward
@@ -37,7 +38,8 @@ CHOICES = (
     'a number or "constant:<number>"',
     "a folder or hub name of a trained reward model",
     '"http(s)://…/classify" or "http(s)://…/get_reward"',
-    'a dict {"type": "learned" | "gold" | "metric" | "constant" | "remote" | "ensemble" | "sum", …}, or that as JSON',
+    'a dict {"type": "learned" | "gold" | "metric" | "constant" | "remote" | "judge" | "ensemble" | "sum", …}, '
+    "or that as JSON",
     "a function of a transcript",
     "an object with score(transcripts)",
 )
@@ -78,7 +80,7 @@ class _Loader:
         if isinstance(spec, int | float | np.integer | np.floating):
             return self.constant(spec)
         if isinstance(spec, Path):
-            return self.learned(path=spec)
+            return self.stored(spec)
         if isinstance(spec, str):
             return self.by_name(spec)
         if isinstance(spec, Mapping):
@@ -123,7 +125,7 @@ class _Loader:
             return RemoteReward(spec)
         is_hub_name = re.fullmatch(r"[\w.-]+/[\w.-]+", spec) is not None
         if is_hub_name or Path(spec).is_dir() or ("://" not in spec and looks_like_path(spec)):
-            return self.learned(path=spec)
+            return self.stored(spec)
         close = difflib.get_close_matches(spec, ["learned", "gold", *METRICS], n=1, cutoff=0.5)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise ValueError(f"reward {spec!r} is unknown{hint}; it can be {self.choices()}")
@@ -135,6 +137,7 @@ class _Loader:
             "metric": self.metric,
             "constant": self.constant,
             "remote": RemoteReward,
+            "judge": ChatJudge,
             "ensemble": self.ensemble,
             "sum": self.sum,
         }
@@ -210,9 +213,31 @@ class _Loader:
             raise ValueError(f"a constant reward must be a finite number, got {value!r:.60}")
         return ConstantReward(number)
 
-    def ensemble(self, models: Sequence[Any], combine: Any = "mean", k: float = 1.0) -> RewardModel:
-        _require_list("models of a reward ensemble", models)
-        return Ensemble([self.load(model) for model in models], combine, k)
+    def stored(self, folder: str | Path) -> RewardModel:
+        """A reward model's folder or hub name, or the folder of an ensemble."""
+        from textgym.rewards.stored import is_ensemble
+
+        return self.ensemble(path=folder) if is_ensemble(folder) else self.learned(path=folder)
+
+    def ensemble(
+        self, models: Sequence[Any] | None = None, combine: Any = None, k: float = 1.0, path: Any = None
+    ) -> RewardModel:
+        """Of `models`, any rewards, or of the folder `path` that `textgym reward train --members` wrote."""
+        from textgym.rewards.stored import read_ensemble
+
+        if (models is None) == (path is None):
+            raise ValueError(
+                f"a reward ensemble must have either models or a path, got models={models!r:.80} and path={path!r:.80}"
+            )
+        if path is None:
+            _require_list("models of a reward ensemble", models)
+            combine = "mean" if combine is None else combine
+            return Ensemble([self.load(model) for model in models or ()], combine, k)
+        if not isinstance(path, Path):
+            checks.text("path of a reward ensemble", path, "a folder")
+        places, own = read_ensemble(path)
+        members = [self.learned(path=place) for place in places]
+        return members[0] if len(members) == 1 else Ensemble(members, own if combine is None else combine, k)
 
     def sum(self, parts: Sequence[Mapping[str, Any]]) -> RewardModel:
         """Parts are {"reward": spec, "weight": number, "name": optional}."""

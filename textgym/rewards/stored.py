@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from textgym.files import write_text
-from textgym.rewards.combine import COMBINATIONS, Ensemble
+from textgym.rewards.combine import COMBINATIONS, Combination, Ensemble
 from textgym.rewards.remote import RemoteReward
 from textgym.rewards.spec import EMBEDDED
 from textgym.types import RewardModel
@@ -36,29 +36,65 @@ def load_stored(name: str, tokenizer: str | None = None, device: str = "cpu", dt
     if name.startswith(("http://", "https://")):
         return RemoteReward(name, tokenizer=tokenizer)
     if name.startswith("embedded:"):
-        worlds = sorted(p.name for p in EMBEDDED.iterdir() if p.is_dir()) if EMBEDDED.is_dir() else []
-        world = name.removeprefix("embedded:")
-        if world not in worlds:
-            raise ValueError(f"model must be one of {[f'embedded:{w}' for w in worlds]}, got {name!r}")
-        return _learned(EMBEDDED / world, tokenizer, device, dtype)
-    listed = Path(name).expanduser() / ENSEMBLE
-    if not listed.is_file():
+        return _learned(find_embedded(name), tokenizer, device, dtype)
+    if not is_ensemble(name):
         return _learned(name, tokenizer, device, dtype)
-    members = [_learned(listed.parent / m, tokenizer, device, dtype) for m in _members(listed)]
-    if len(members) == 1:
-        return members[0]
-    return Ensemble(members, _read(listed).get("combine", COMBINATIONS[0]))
+    places, combine = read_ensemble(name)
+    members = [_learned(place, tokenizer, device, dtype) for place in places]
+    return members[0] if len(members) == 1 else Ensemble(members, combine)
+
+
+def find_embedded(name: str) -> Path:
+    """The folder of "embedded:<world>".
+
+    Raises:
+        ValueError: no such world.
+    """
+    worlds = sorted(p.name for p in EMBEDDED.iterdir() if p.is_dir()) if EMBEDDED.is_dir() else []
+    world = name.removeprefix("embedded:")
+    if world not in worlds:
+        raise ValueError(f"model must be one of {[f'embedded:{w}' for w in worlds]}, got {name!r}")
+    return EMBEDDED / world
+
+
+def trunk_of(model: str | Path) -> str | Path:
+    """What training starts from: "embedded" is the embedded policy, "embedded:<world>" an embedded reward model."""
+    if str(model) == "embedded":
+        from textgym.models.language_model import EMBEDDED_POLICY
+
+        return EMBEDDED_POLICY
+    return find_embedded(str(model)) if str(model).startswith("embedded:") else model
+
+
+def is_ensemble(folder: str | Path) -> bool:
+    """Whether `write_ensemble` wrote this folder."""
+    return (Path(folder).expanduser() / ENSEMBLE).is_file()
+
+
+def read_ensemble(folder: str | Path) -> tuple[list[Path], Combination]:
+    """The folders of an ensemble's members, and how their scores are combined.
+
+    Raises:
+        ValueError: a folder of no ensemble; a file that names no members, or no known combination.
+    """
+    path = Path(folder).expanduser() / ENSEMBLE
+    if not path.is_file():
+        raise ValueError(f"path of a reward ensemble must be a folder with a file {ENSEMBLE}, got {str(folder)!r}")
+    combine = _read(path).get("combine", COMBINATIONS[0])
+    if combine not in COMBINATIONS:
+        raise ValueError(f"{path} must have a combine of {list(COMBINATIONS)}, got {combine!r}")
+    return [path.parent / name for name in _members(path)], combine
 
 
 def write_ensemble(folder: Path, members: Sequence[str]) -> None:
     """Notes that these folders inside `folder` are one reward, and how an environment is told so."""
     write_text(folder / ENSEMBLE, json.dumps({"models": list(members), "combine": "mean"}) + "\n")
-    listed = ", ".join(f'"<this folder>/{name}"' for name in members)
     write_text(
         folder / "README.md",
         f"# An ensemble of {len(members)} reward models\n\nEach folder is a whole reward model with a card of its own; "
         "they differ in their seeds and share one division of the data.\n\n```python\n"
-        f'gym.make(..., reward={{"type": "ensemble", "models": [{listed}], "combine": "mean-std"}})\n```\n',
+        'gym.make(..., reward="<this folder>")  # the mean\n'
+        'gym.make(..., reward={"type": "ensemble", "path": "<this folder>", "combine": "mean-std"})\n```\n',
     )
 
 

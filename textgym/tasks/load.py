@@ -4,6 +4,7 @@
     load_task("summarize", data="news.jsonl")                          columns are looked for
     load_task("summarize", data={"path": "news.csv", "columns": {"prompt": "body", "reference": "tldr"}})
     load_task("dialogue", data={"path": "chats.jsonl", "user": "replay"})
+    load_task("dialogue", data={"path": "chats.jsonl", "user": {"type": "chat", …}})  # see chat_user.py
     load_task("translate", data={"path": {"train": "a.parquet", "validation": "b.parquet"}})
 
 The keys of the dict are the fields of `DataOptions`. A string may be that dict as JSON, so that a
@@ -28,6 +29,7 @@ from typing import Any
 from textgym import checks
 from textgym.models.places import in_one_line, looks_like_path, why_no_hub
 from textgym.tasks.base import Task
+from textgym.tasks.chat_user import ChatUserTask, load_chat_user
 from textgym.tasks.records import DEFAULT_COLUMNS, RecordTask, read_records
 from textgym.tasks.rows import CsvFile, JsonLines, ParquetFile, RowSource, Stamp, Table
 from textgym.types import SPLITS, Split
@@ -59,13 +61,19 @@ class DataOptions:
     system: str | None = None  # a system message that every prompt begins with
     on_bad_row: str = "raise"  # or "skip", with a warning
     holdout: float = 0.0  # share of the prompts kept from training: half validation, half test
-    user: str = "last"  # dialogue: answer the last turn, or "replay" the recorded user turn by turn
+    # dialogue: answer the "last" turn, or "replay" the recorded user turn by turn, or a dict: ask a chat endpoint
+    user: Any = "last"
     max_rows: int | None = None  # no more rows than this from the start of the source
     config: str | None = None  # of a dataset on the hub that has several
 
     def __post_init__(self) -> None:
         _require_choice("on_bad_row", self.on_bad_row, ON_BAD_ROW)
-        _require_choice("user", self.user, USERS)
+        if isinstance(self.user, Mapping):
+            load_chat_user(self.user)
+        elif not isinstance(self.user, str) or self.user not in USERS:
+            raise ValueError(
+                f'data[\'user\'] must be one of {list(USERS)} or a dict {{"type": "chat", …}}, got {self.user!r:.80}'
+            )
         if self.columns is not None and not isinstance(self.columns, Mapping):
             raise TypeError(f"data['columns'] must be a dict of role -> column, got {self.columns!r}")
         for name in ("system", "config"):
@@ -101,8 +109,9 @@ def load_task(name: str, data: Any = None, split: Split = "train", data_seed: in
         module, _, class_name = WORLDS[name].partition(":")
         return getattr(importlib.import_module(module), class_name)(split=split, data_seed=data_seed)
     options = parse_data(data)
-    if options.user == "replay" and "messages" not in DEFAULT_COLUMNS[name]:
-        raise ValueError(f"data['user'] is 'replay', which only 'dialogue' takes, not {name!r}")
+    if options.user != "last" and "messages" not in DEFAULT_COLUMNS[name]:
+        given = "'replay'" if options.user == "replay" else "a chat endpoint"
+        raise ValueError(f"data['user'] is {given}, which only 'dialogue' takes, not {name!r}")
     options = _choose_split(options, split)
     if isinstance(options.path, str):
         path = Path(options.path)
@@ -313,14 +322,15 @@ def _datasets(path: str) -> Any:
 
 
 def _read(name: str, options: DataOptions, source: RowSource, split: Split) -> RecordTask:
-    return read_records(
+    records = read_records(
         name,
         source,
         columns=options.columns,
         system=options.system,
-        replays=options.user == "replay",
+        replays=options.user != "last",
         split=split,
         holdout=float(options.holdout),
         max_rows=options.max_rows,
         skips_bad_rows=options.on_bad_row == "skip",
     )
+    return ChatUserTask.of(records, load_chat_user(options.user)) if isinstance(options.user, Mapping) else records

@@ -97,7 +97,7 @@ def report(request: Request) -> Any:
     cookie = require_admin(request)
     start = time.perf_counter()
     with site_of(request).store.reading() as connection:
-        found = make_report(connection)
+        found = make_report(connection, site_of(request).raters.latest)
     took = 1000 * (time.perf_counter() - start)
     csrf = csrf_of(request, cookie)
     return page(request, "admin_report.html", tab="report", report=found, milliseconds=took, csrf=csrf)
@@ -107,7 +107,7 @@ def report(request: Request) -> Any:
 def report_json(request: Request) -> Any:
     require_admin(request)
     with site_of(request).store.reading() as connection:
-        return JSONResponse(make_report(connection))
+        return JSONResponse(make_report(connection, site_of(request).raters.latest))
 
 
 @router.get("/item/{item_id}")
@@ -244,7 +244,7 @@ def _overview(request: Request, *, status: int = 200, **told: Any) -> Any:
     """The first page, with what the last change has to say."""
     cookie = require_admin(request)
     with site_of(request).store.reading() as connection:
-        found = make_report(connection)
+        found = make_report(connection, site_of(request).raters.latest)
         values: dict[str, Any] = {"settings": read_settings(connection), "tasks": _tasks(connection)}
         purposes = connection.execute(sa.text("SELECT purpose, count(*) FROM items GROUP BY purpose")).all()
     values |= {"purposes": dict(map(tuple, purposes)), "formats": WRITERS, "csrf": csrf_of(request, cookie)}

@@ -13,6 +13,7 @@ from fastapi import HTTPException, Request
 from fastapi import Path as InPath
 from fastapi.templating import Jinja2Templates
 
+from textgym.feedback.reliability import BackgroundFit
 from textgym.feedback.site.security import Tries, is_admin_cookie, is_signed, sign
 from textgym.feedback.store import Store, get_setting, rater_of_token, read_ended, read_guide, read_settings
 
@@ -33,11 +34,12 @@ class Site:
     templates: Jinja2Templates
     tries: Tries  # of the password, by address
     all_tries: Tries  # of the password, by anybody; so many that few strangers cannot use them up
+    raters: BackgroundFit  # how far each can be believed
 
     @classmethod
     def of(cls, store: Store, url: str) -> Site:
         templates = Jinja2Templates(FOLDER / "templates")
-        return cls(store, url.rstrip("/"), templates, Tries(5, 60.0), Tries(1000, 60.0))
+        return cls(store, url.rstrip("/"), templates, Tries(5, 60.0), Tries(1000, 60.0), BackgroundFit())
 
 
 def site_of(request: Request) -> Site:

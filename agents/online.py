@@ -1,0 +1,90 @@
+"""The loop of every online agent: play, learn, evaluate, save, until the last update, Ctrl-C or an error.
+
+A trainer is any object with the parts named in `Trainer`; it is made from a config and a world, and one call of its
+`step` is one update.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from . import runs
+from .cpu import prepare_cpu
+from .distributed import World, join
+from .online_config import OnlineConfig
+from .stage import Stage
+
+
+class Trainer(Protocol):
+    """What the loop and a run's folder need of an agent."""
+
+    stage: Stage
+    updates_done: int
+    is_mid_update: bool  # the weights are between two updates then, and cannot be saved
+    in_hand: dict[str, Any]  # what this update is about, kept where it fails
+
+    def step(self) -> dict[str, float]:
+        """One update, and what there is to say about it: Stage.metrics and the agent's own figures."""
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds: plain values and tensors."""
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes on from a checkpoint, with the same bits as a run that never stopped."""
+
+
+def train_online(config: OnlineConfig, make_trainer: Callable[[Any, World], Trainer]) -> Path:
+    """Runs an agent to the end, or to Ctrl-C or an error, which save; returns the run's folder.
+
+    The folder holds config.json, metrics.jsonl, curve.png, samples.md, policy/ (which
+    `AutoModelForCausalLM.from_pretrained` loads) and the last checkpoint.
+
+    Raises:
+        ValueError: a value that cannot work, a folder that holds a run already, or a run resumed with another
+            config; all of it before anything is written.
+    """
+    config.check()
+    prepare_cpu()
+    with join(runs.choose_device(config.device)) as world:
+        if not world.is_first:
+            return _follow(config, make_trainer, world)
+        run = runs.Run(config)
+        trainer = make_trainer(config, world)
+        state = world.from_first(run.last_checkpoint())
+        if state is not None:
+            trainer.load_state(state)
+        run.open(trainer, before=trainer.stage.evaluate(of_reference=True))
+        with (
+            run.defers_interrupt() as is_interrupted,
+            run.saves_on_error(trainer),
+            run.progress(config.total_updates, trainer.updates_done) as bar,
+        ):
+            run.evaluate_if_due(trainer)
+            while world.from_first(not run.is_over(trainer)):
+                metrics = trainer.step()
+                run.record(metrics)
+                run.evaluate_if_due(trainer)
+                run.save_if_due(trainer)
+                bar(metrics)
+                if is_interrupted() and not run.is_over(trainer):
+                    world.from_first(False)
+                    run.stop(trainer)
+        run.finish(trainer)
+        return run.folder
+
+
+def _follow(config: OnlineConfig, make_trainer: Callable[[Any, World], Trainer], world: World) -> Path:
+    """What every process but the first does: its share of each update, until the first one says that is all."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # torchrun sends Ctrl-C to all; the first one decides
+    try:
+        trainer = make_trainer(config, world)
+        if (state := world.from_first(None)) is not None:
+            trainer.load_state(state)
+        while world.from_first(None):
+            trainer.step()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return Path(config.run or "runs")

@@ -1,0 +1,1 @@
+"""What the command line runs: the table of its commands, and those that have no better home."""
