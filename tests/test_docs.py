@@ -80,7 +80,8 @@ def run_page(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, with_slo
 
 
 WITH_PYTHON = [p for p in PAGES if any(b.mark != "ci" for b in python_of(p))]
-WITH_SLOW_PYTHON = [p for p in PAGES if any(b.mark == "ci" for b in python_of(p))]
+# README's slow block, the whole path, is run and looked at in test_whole_path.py.
+WITH_SLOW_PYTHON = [p for p in PAGES if p.name != "README.md" and any(b.mark == "ci" for b in python_of(p))]
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
@@ -236,6 +237,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.ci
+@pytest.mark.xdist_group("site")
 def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert len(pages) > 25
@@ -249,6 +251,7 @@ def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
 
 
 @pytest.mark.ci
+@pytest.mark.xdist_group("site")
 def test_each_environment_has_its_page(site: Path) -> None:
     headings = ["Description", "Action Space", "Observation Space", "Rewards", "Starting State", "Episode End"]
     headings += ["Information", "Arguments", "Version History", "A Rendered Episode"]
@@ -262,6 +265,7 @@ def test_each_environment_has_its_page(site: Path) -> None:
 
 
 @pytest.mark.ci
+@pytest.mark.xdist_group("site")
 def test_every_public_docstring_is_in_the_reference(site: Path) -> None:
     """Names with a docstring in a few modules of each floor."""
     known = {m for page in (site / "api").glob("*.html") for m in re.findall(r'id="(textgym[\w.]+)"', page.read_text())}
@@ -279,6 +283,7 @@ def test_every_public_docstring_is_in_the_reference(site: Path) -> None:
 
 
 @pytest.mark.ci
+@pytest.mark.xdist_group("site")
 def test_every_command_is_in_the_reference(site: Path) -> None:
     from textgym.agents import commands
 

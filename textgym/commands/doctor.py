@@ -104,11 +104,11 @@ def _describe_compiler() -> str:
 
 def _describe_network() -> str:
     """What is set, not what answers: nothing is asked."""
-    import transformers
+    from transformers.utils import hub
 
     told = (
         "is off (HF_HUB_OFFLINE)"
-        if transformers.utils.is_offline_mode()
+        if hub.is_offline_mode()  # type: ignore[attr-defined]
         else "not asked; HF_HUB_OFFLINE=1 keeps it off"
     )
     return f"{told}. Needed for models and data sets of the hub alone"
