@@ -26,7 +26,7 @@ from textgym.tasks.records import Recorded
 from textgym.types import Message, Transcript
 
 from .evaluate import Evaluation, evaluate_chunks
-from .rollout import Rollout, _collect, _row_info
+from .rollout import Rollout, collect_rollout, row_info
 
 NAMES = ("random", "lead-N", "reference")
 SENTENCE_END = re.compile(r"[.!?][\"'”’)]*(?=\s)")  # "Dr. Who" ends one too: abbreviations are not known here
@@ -131,12 +131,14 @@ def play_baseline(
             told = Transcript(tuple(talk), example.references, example.meta, None, starts[row])
             said[row] = speak(told, generators[row])
         obs, _, terminated, _, infos = core.respond(said)
-        told_of = {row: _row_info(infos, row) for row in talks}
+        told_of = {row: row_info(infos, row) for row in talks}
         for row in [row for row in talks if terminated[row]]:
             records[row] = told_of[row] | {"tokens": obs[row][obs[row] >= 0]}
             del talks[row]
         talks = {row: [Message(**m) for m in told_of[row]["messages"]] for row in talks}
-    return _collect(records, prompts, [[] for _ in index], np.asarray(index), begun["prompt_tokens_cut"], tokenizer)
+    return collect_rollout(
+        records, prompts, [[] for _ in index], np.asarray(index), begun["prompt_tokens_cut"], tokenizer
+    )
 
 
 def evaluate_baseline(

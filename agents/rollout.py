@@ -92,25 +92,25 @@ def play(
             sampled[row] += logprobs
         obs, _, terminated, _, infos = core.respond(dict(zip(active, said.tokens, strict=True)))
         for row in [r for r in active if terminated[r]]:
-            records[row] = _row_info(infos, row) | {"tokens": obs[row][obs[row] >= 0]}
+            records[row] = row_info(infos, row) | {"tokens": obs[row][obs[row] >= 0]}
         active, is_first = [r for r in active if not terminated[r]], False
-    return _collect(records, prompts, sampled, rows_index, begun["prompt_tokens_cut"], tokenizer)
+    return collect_rollout(records, prompts, sampled, rows_index, begun["prompt_tokens_cut"], tokenizer)
 
 
-def _row_info(infos: dict[str, Any], row: int) -> dict[str, Any]:
+def row_info(infos: dict[str, Any], row: int) -> dict[str, Any]:
     """One row's part of a vector env's infos."""
     found: dict[str, Any] = {}
     for key, value in infos.items():
         if key.startswith("_") or not np.any(infos.get(f"_{key}", True)):
             continue
         if isinstance(value, dict):
-            found[key] = _row_info(value, row)
+            found[key] = row_info(value, row)
         elif f"_{key}" not in infos or infos[f"_{key}"][row]:
             found[key] = value[row]
     return found
 
 
-def _collect(
+def collect_rollout(
     records: list[dict[str, Any]],
     prompts: list[list[int]],
     sampled: list[list[float]],

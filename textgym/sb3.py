@@ -7,17 +7,19 @@ Any SB3 algorithm takes a single env of the token door as it is. Two things are 
   for one token at a time and shows it the whole conversation each time; it keeps keys and values
   between. `ResponseBuffer` hands out minibatches of whole responses, and each is read once for all its steps.
 
-    env = VecEnv(gym.make_vec("textgym/Summarize-v0", num_envs=64))
+Most of what is left is reading prompts. With `samples_per_prompt` several episodes play one prompt, each row at
+its own pace, and policy and buffer read it once for all of them.
+
+    env = VecEnv(gym.make_vec("textgym/Summarize-v0", num_envs=64), samples_per_prompt=8)
     agent = PPO(LanguageModelPolicy, env, rollout_buffer_class=ResponseBuffer, gamma=1.0, n_steps=32)
 
-What SB3's PPO lacks of ours: rewards paid token by token, prompts computed once for several samples,
-mixed precision. The KL to a reference is `VectorReferenceLogprob` around the vector env.
+What SB3's PPO lacks of ours: rewards paid token by token, mixed precision. The KL to a reference is `VectorReferenceLogprob` around the vector env.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -28,6 +30,7 @@ from torch import Tensor, nn
 
 from textgym import checks
 from textgym.models.language_model import head, load_language_model, require_fit
+from textgym.models.prefixes import group
 from textgym.models.tokenizer import load_tokenizer
 from textgym.wrappers.reader import CachedReader, read_rows, read_steps
 from textgym.wrappers.reference import require_same_step
@@ -53,12 +56,14 @@ class VecEnv(vec_env.VecEnv):
     Args:
         vector_env: `gym.make_vec("textgym/…", num_envs=n)` with action="token", autoreset_mode="SameStep" (both
             are the defaults), or vector wrappers around it.
+        samples_per_prompt: K. The first episode to begin draws its prompt, and the K - 1 that begin next, in
+            whichever row, play the same one. Rows with K above 1 do not equal single envs any more.
 
     Raises:
-        ValueError: another door or another autoreset mode.
+        ValueError: another door or another autoreset mode, or no sample of a prompt.
     """
 
-    def __init__(self, vector_env: gym.vector.VectorEnv[Any, Any, Any]) -> None:
+    def __init__(self, vector_env: gym.vector.VectorEnv[Any, Any, Any], samples_per_prompt: int = 1) -> None:
         if not isinstance(vector_env, gym.vector.VectorEnv):
             raise TypeError(f"vector_env must be what gym.make_vec gives, got {type(vector_env).__name__}")
         if not isinstance(vector_env.single_observation_space, spaces.Box):
@@ -68,14 +73,20 @@ class VecEnv(vec_env.VecEnv):
             )
         require_same_step(vector_env, "VecEnv")
         self.vector_env = vector_env
+        self.samples_per_prompt = checks.whole("samples_per_prompt", samples_per_prompt, least=1)
+        self._prompt, self._samples_left = 0, 0  # index of the example that is handed out, and how often still
         super().__init__(vector_env.num_envs, vector_env.single_observation_space, vector_env.single_action_space)
         self.metadata = vector_env.metadata
 
     def reset(self) -> np.ndarray:
         """(n, C) int64; seeds and options given before are used now and once."""
         seeds: Any = self._seeds
-        observations, infos = self.vector_env.reset(seed=seeds, options=_merge(self._options))
+        options = _merge(self._options)
+        observations, infos = self.vector_env.reset(seed=seeds, options=options)
         self.reset_infos = [row_info(infos, row) for row in range(self.num_envs)]
+        self._samples_left = 0
+        if options is None:
+            observations = self._share_prompts(range(self.num_envs), observations)
         self._reset_seeds()
         self._reset_options()
         return observations
@@ -97,9 +108,26 @@ class VecEnv(vec_env.VecEnv):
                     self.reset_infos[row] = of_row
                     of_row = {**row_info(finals, row), "terminal_observation": last}
                 found[row] = of_row
+            observations = self._share_prompts(dones.nonzero()[0].tolist(), observations)
         for row, info in enumerate(found):
             info["TimeLimit.truncated"] = bool(truncated[row] and not terminated[row])
         return observations, rewards.astype(np.float32), dones, found
+
+    def _share_prompts(self, begun: Iterable[int], observations: np.ndarray) -> np.ndarray:
+        """Begins again, with the prompt that is handed out, in rows that have just begun with another."""
+        if self.samples_per_prompt == 1:
+            return observations
+        indices, is_late = np.zeros(self.num_envs, dtype=np.int64), np.zeros(self.num_envs, dtype=bool)
+        for row in begun:
+            if self._samples_left == 0:
+                self._prompt, self._samples_left = self.reset_infos[row]["index"], self.samples_per_prompt
+            self._samples_left -= 1
+            indices[row], is_late[row] = self._prompt, self.reset_infos[row]["index"] != self._prompt
+        if is_late.any():
+            observations, infos = self.vector_env.reset(options={"reset_mask": is_late, "index": indices})
+            for row in is_late.nonzero()[0].tolist():
+                self.reset_infos[row] = row_info(infos, row)
+        return observations
 
     def close(self) -> None:
         self.vector_env.close()
@@ -292,22 +320,28 @@ def sample(logprobs: Tensor) -> Tensor:
 class ResponseBuffer(RolloutBuffer):
     """A rollout buffer whose minibatches are whole responses, the steps of each in order.
 
-    A response that a rollout begins or ends in the middle of counts as a piece of its own. Minibatches have
-    about `batch_size` steps, not exactly.
+    A response that a rollout begins or ends in the middle of counts as a piece of its own. Responses that begin
+    alike, as the samples of a prompt do, stay in one minibatch, where the policy reads their beginning once.
+    Minibatches have about `batch_size` steps, not exactly.
 
     Args (of `rollout_buffer_kwargs`):
         seed: of the order of the responses.
+        shares_prompts: False shuffles every response by itself.
     """
 
-    def __init__(self, *args: Any, seed: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, seed: int = 0, shares_prompts: bool = True, **kwargs: Any) -> None:
         self._order = np.random.default_rng(checks.whole("seed", seed))
+        self._shares_prompts = checks.truth("shares_prompts", shares_prompts)
         super().__init__(*args, **kwargs)
 
     def get(self, batch_size: int | None = None) -> Generator[Any, None, None]:
         if not self.generator_ready:
-            self._pieces = pieces(self.episode_starts)
             for name in ("observations", "actions", "values", "log_probs", "advantages", "returns"):
                 self.__dict__[name] = self.swap_and_flatten(self.__dict__[name])
+            self._pieces = pieces(self.episode_starts)
+            if self._shares_prompts:
+                groups = group(self.observations[[piece[-1] for piece in self._pieces]])
+                self._pieces = [np.concatenate([self._pieces[i] for i in g.members]) for g in groups]
             self.generator_ready = True
         shuffled = [self._pieces[i] for i in self._order.permutation(len(self._pieces))]
         for chosen in minibatches(shuffled, batch_size or self.buffer_size * self.n_envs):

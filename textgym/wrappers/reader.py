@@ -2,10 +2,11 @@
 
 An agent that knows nothing of text asks for the next token with the whole conversation as its
 observation, again and again. `CachedReader` recognises rows that grew by the token just chosen and
-computes that token alone; `read_steps` recognises steps of one conversation in a training batch
-and reads the longest of them for all. Both check what they assume, so a batch of strangers costs
-more and is as right. Rows may begin and end at different times, which `models/generate.py` has
-no use for.
+computes that token alone; a row that begins what another row holds takes it over. `read_steps`
+recognises steps of one conversation in a training batch and reads the longest of them for all.
+Conversations that begin alike share their beginning in both (`models/prefixes.py`). All check what
+they assume, so a batch of strangers costs more and is as right. Rows may begin and end at different
+times, which `models/generate.py` has no use for.
 
 B rows, C the width of observations, H the width of hidden states, V ids.
 """
@@ -20,9 +21,9 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 
 from textgym.models.generate import KeyValueCache
 from textgym.models.language_model import trunk
+from textgym.models.prefixes import Group, SharedRows, group, pack
 
 _PASS_TOKENS = 4096  # in one training pass: what a CPU's caches hold
-_WIDTH = 8  # what widths of rows are rounded up to: fewer shapes
 
 
 def lengths_of(tokens: Tensor) -> Tensor:
@@ -68,6 +69,13 @@ class _RowSlots(CacheLayerMixin):
         assert self.values is not None
         self.keys[rows, :, : keys.shape[2]] = keys
         self.values[rows, :, : values.shape[2]] = values
+
+    def take_over(self, rows: Tensor, others: Tensor, width: int) -> None:
+        """`rows` hold the first `width` tokens of what `others` hold."""
+        assert self.keys is not None
+        assert self.values is not None
+        self.keys[rows, :, :width] = self.keys[others, :, :width]
+        self.values[rows, :, :width] = self.values[others, :, :width]
 
     def get_seq_length(self) -> int:
         return self.places.width - 1
@@ -120,17 +128,21 @@ class CachedReader:
     def read(self, tokens: Tensor) -> Tensor:
         """(B, C) int64 token ids, padded on the right with -1 -> (B, H), at each row's last token.
 
-        Rows that hold what they held before, plus at most one token, cost that token. All others, and
-        all where B or the weights are not what they were, are read from their beginning.
+        Rows that hold what they held before, plus at most one token, cost that token, and so do rows that
+        hold another row's tokens but for their last. All others, and all where B or the weights are not what
+        they were, are read from their beginning, what they share of it once.
         """
         weights = _fingerprint(self.model)
         if self._seen.shape != tokens.shape or self._weights != weights:
             self._begin(tokens)
             self._weights = weights
-        same_start = ((self._seen == tokens) | (self._seen < 0)).all(dim=1) & (self._lengths > 0)
         lengths = lengths_of(tokens)
-        grown = same_start & (lengths == self._lengths + 1)
-        fresh = ~(grown | (same_start & (lengths == self._lengths)))
+        same_start = ((self._seen == tokens) | (self._seen < 0)).all(dim=1) & (self._lengths > 0)
+        is_known = same_start & (lengths - self._lengths <= 1)
+        if not is_known.all():
+            is_known[self._take_over(tokens, lengths, (~is_known).nonzero().squeeze(1))] = True
+        grown = is_known & (lengths == self._lengths + 1)
+        fresh = ~is_known
         if grown.any():
             self._read_newest(tokens, grown)
         if fresh.any():
@@ -148,6 +160,19 @@ class CachedReader:
         self._places = _Places(rows, self.capacity + 1, device)
         self._slots = [_RowSlots(self._places) for _ in range(config.num_hidden_layers)]
 
+    def _take_over(self, tokens: Tensor, lengths: Tensor, rows: Tensor) -> Tensor:
+        """Lets rows that begin anew copy all but their last token from rows that hold it; which could."""
+        same = (tokens[rows, None] == self._seen) & (self._seen >= 0)  # (F, B, C)
+        common, other = same.cumprod(dim=2).sum(dim=2).max(dim=1)
+        before = lengths[rows] - 1
+        found = (common >= before) & (before > 0)
+        rows, other, before = rows[found], other[found], before[found]
+        if len(rows):
+            for slots in self._slots:
+                slots.take_over(rows, other, int(before.max()))
+            self._lengths[rows] = before
+        return rows
+
     def _read_newest(self, tokens: Tensor, grown: Tensor) -> None:
         """One token of every row. Rows that did not grow compute along, and their result is dropped."""
         at = self._lengths
@@ -162,15 +187,17 @@ class CachedReader:
         self.tokens_read += len(tokens)
 
     def _read_whole(self, tokens: Tensor, rows: Tensor) -> None:
-        lengths = lengths_of(tokens[rows])
-        width = min(-(-int(lengths.max()) // _WIDTH) * _WIDTH, tokens.shape[1])
-        cache = KeyValueCache(len(self._slots), width)
-        hidden = _read(self.model, tokens[rows, :width], cache)
-        self._hidden[rows] = hidden[torch.arange(len(rows), device=rows.device), lengths - 1]
+        chosen = tokens[rows].cpu().numpy()
+        packed = pack(chosen, group(chosen))
+        cache = KeyValueCache(len(self._slots), packed.tokens.shape[1])
+        hidden = _read_shared(self.model, packed, cache)
+        places = packed.places.to(tokens.device)  # (F, L)
+        last = places.gather(1, lengths_of(tokens[rows])[:, None] - 1).squeeze(1)
+        self._hidden[rows] = hidden.flatten(0, 1)[last]
         layers: list[Any] = cache.layers
         for slots, layer in zip(self._slots, layers, strict=True):
-            slots.fill(rows, layer.keys, layer.values)
-        self.tokens_read += len(rows) * width
+            slots.fill(rows, *(x.transpose(1, 2).flatten(0, 1)[places].transpose(1, 2) for x in (layer.keys, layer.values)))
+        self.tokens_read += packed.tokens.numel()
 
 
 def _fingerprint(model: Any) -> tuple[int, list[float]]:
@@ -183,7 +210,10 @@ def _fingerprint(model: Any) -> tuple[int, list[float]]:
 def read_rows(model: Any, tokens: Tensor) -> Tensor:
     """(B, C) token ids, padded on the right with -1 -> (B, H) at each row's last token, from its beginning."""
     lengths = lengths_of(tokens)
-    hidden = _read(model, tokens[:, : int(lengths.max())], None)
+    tokens = tokens[:, : int(lengths.max())]
+    positions = torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape)
+    # No real token sees what stands to its right.
+    hidden = trunk(model, tokens.clamp(min=0), positions)
     return hidden[torch.arange(len(tokens), device=tokens.device), lengths - 1]
 
 
@@ -197,18 +227,30 @@ def read_steps(model: Any, tokens: Tensor, actions: Tensor) -> Tensor:
     Returns:
         (B, H) at each observation's last token, as `read_rows` would give.
     """
-    lengths = lengths_of(tokens)
     row, last = conversations(tokens, actions)
-    order = lengths[last].argsort()  # rows of like length side by side: less padding
+    longest = tokens[last].cpu().numpy()
     hidden, steps = [], []
-    for rows in order.split(max(1, _PASS_TOKENS // int(lengths.max()))):
-        width = min(-(-int(lengths[last[rows]].max()) // _WIDTH) * _WIDTH, tokens.shape[1])
-        read = _read(model, tokens[last[rows], :width], None)
+    for groups in _passes(group(longest)):
+        members = [i for g in groups for i in g.members]
+        renamed = iter(range(len(members)))
+        packed = pack(longest[members], [g._replace(members=[next(renamed) for _ in g.members]) for g in groups])
         place = torch.full_like(last, -1)
-        place[rows] = torch.arange(len(rows), device=rows.device)
+        place[members] = torch.arange(len(members), device=tokens.device)
         steps.append((place[row] >= 0).nonzero().squeeze(1))
-        hidden.append(read[place[row[steps[-1]]], lengths[steps[-1]] - 1])
+        ends = packed.places.to(tokens.device)[place[row[steps[-1]]], lengths_of(tokens[steps[-1]]) - 1]
+        hidden.append(_read_shared(model, packed).flatten(0, 1).index_select(0, ends))
     return torch.cat(hidden)[torch.cat(steps).argsort()]
+
+
+def _passes(groups: list[Group]) -> list[list[Group]]:
+    """Rows of like width side by side, for less padding, as many at once as a pass may hold."""
+    widest_first = sorted(groups, key=lambda g: -g.width)
+    passes: list[list[Group]] = []
+    for g in widest_first:
+        if not passes or (len(passes[-1]) + 1) * passes[-1][0].width > _PASS_TOKENS:
+            passes.append([])
+        passes[-1].append(g)
+    return passes
 
 
 def conversations(tokens: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
@@ -227,7 +269,8 @@ def conversations(tokens: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
     return row, ends.nonzero().squeeze(1)
 
 
-def _read(model: Any, tokens: Tensor, cache: Any | None) -> Tensor:
-    """(R, L) token ids with -1 on the right -> (R, L, H). No real token sees what stands to its right."""
-    positions = torch.arange(tokens.shape[1], device=tokens.device).expand(tokens.shape)
-    return trunk(model, tokens.clamp(min=0), positions, cache=cache)
+def _read_shared(model: Any, packed: SharedRows, cache: Any | None = None) -> Tensor:
+    """(R, W, H) of every place in the packed rows."""
+    device = next(model.parameters()).device
+    mask = None if packed.mask is None else packed.mask.to(device)
+    return trunk(model, packed.tokens.to(device), packed.position_ids.to(device), mask, cache)
