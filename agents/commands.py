@@ -63,7 +63,7 @@ def run(name: str, arguments: Sequence[str], prog: str) -> None:
     kind = getattr(module, command.config)
     file, rest = split_config_file(arguments)
     default = kind() if file is None else read_config(kind, file)
-    about = f"{(kind.__doc__ or str()).strip()}\n\n--config FILE takes options from a YAML or JSON file, a run's config.json too."
+    about = f"{(kind.__doc__ or name).strip()}\n\n--config FILE takes options from a YAML or JSON file."
     config = tyro.cli(kind, args=rest, prog=f"{prog} {name}", default=default, description=about)
     getattr(module, command.function)(config)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_ppo import config, folder, read_metrics  # noqa: F401  (fixtures)
+from tiny_runs import config, folder, read_metrics  # noqa: F401  (fixtures)
 
 from textgym.agents import reinforce, rloo
 from textgym.agents.compare import CompareConfig, plan

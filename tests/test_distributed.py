@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_ppo import arguments, chat, config, folder  # noqa: F401  (fixtures)
+from tiny_runs import arguments, chat, config, folder  # noqa: F401  (fixtures)
 
 from textgym.agents.distributed import World, local_device
 from textgym.agents.ppo import PPOConfig, Trainer

@@ -130,9 +130,9 @@ def test_cleanrl_learns() -> None:
 
 def test_sb3_example_runs() -> None:
     pytest.importorskip("stable_baselines3")
-    golds = example("sb3_ppo").train("textgym/Translate-v0", iterations=1, num_envs=4, n_steps=48)
+    golds, *held_out = example("sb3_ppo").train("textgym/Translate-v0", 1, num_envs=4, n_steps=48, held_out=4)
     assert len(golds) == 1
-    assert 0 <= golds[0] <= 1
+    assert all(0 <= gold <= 1 for gold in [*golds, *held_out])
 
 
 def test_maskable_example_runs() -> None:

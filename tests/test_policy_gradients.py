@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 import torch
 from probes import PROBES, all_responses, allow_only, write_probe
-from test_ppo import assert_same, chat, config, folder, read_checkpoint, read_metrics  # noqa: F401  (fixtures)
 from tiny import tiny_policy
+from tiny_runs import assert_same, chat, config, folder, read_checkpoint, read_metrics  # noqa: F401  (fixtures)
 
 from textgym.agents import commands
 from textgym.agents.distributed import World

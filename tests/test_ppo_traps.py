@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 from test_models import SHAPES
-from test_ppo import EOT, chat, config, folder, make_trainer, weights  # noqa: F401  (fixtures)
 from tiny import tiny_hf_tokenizer, tiny_policy, tiny_tokenizer
+from tiny_runs import EOT, chat, config, folder, make_trainer, weights  # noqa: F401  (fixtures)
 
 from textgym.agents import fused
 from textgym.agents.estimators import gae, kl_k1, kl_k3, masked_mean, policy_loss, whiten

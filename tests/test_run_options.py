@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_ppo import arguments, chat, config, folder, read_metrics, with_reward  # noqa: F401  (fixtures)
+from tiny_runs import arguments, chat, config, folder, read_metrics, with_reward  # noqa: F401  (fixtures)
 
 from textgym.agents import commands, failures, ppo, runs, trackers
 from textgym.agents.ppo import PPOConfig, Trainer, train

@@ -231,7 +231,7 @@ def test_minibatches_are_whole_responses_read_once(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(agent.policy.model.base_model, "forward", counting)
     agent.learn(6 * 24)
     responses = len(pieces(agent.rollout_buffer.episode_starts))
-    assert sum(read) == responses < 6 * 24 / 2
+    assert 3 <= sum(read) <= responses < 6 * 24 / 2  # fewer where responses begin alike
     assert len(read) == 3  # 144 steps in minibatches of about 48
 
 

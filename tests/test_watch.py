@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_ppo import config, folder  # noqa: F401  (fixtures)
+from tiny_runs import config, folder  # noqa: F401  (fixtures)
 
 from textgym.agents.ppo import PPOConfig, Trainer, train
 from textgym.agents.watch import Alarm, Watch, WatchConfig, alarms, largest_fall, noise, repetition, rise

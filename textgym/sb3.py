@@ -13,7 +13,8 @@ its own pace, and policy and buffer read it once for all of them.
     env = VecEnv(gym.make_vec("textgym/Summarize-v0", num_envs=64), samples_per_prompt=8)
     agent = PPO(LanguageModelPolicy, env, rollout_buffer_class=ResponseBuffer, gamma=1.0, n_steps=32)
 
-What SB3's PPO lacks of ours: rewards paid token by token, mixed precision. The KL to a reference is `VectorReferenceLogprob` around the vector env.
+What SB3's PPO lacks of ours: rewards paid token by token, mixed precision. The KL to a reference is
+`VectorReferenceLogprob` around the vector env.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from torch import Tensor, nn
 
 from textgym import checks
 from textgym.models.language_model import head, load_language_model, require_fit
-from textgym.models.prefixes import group
 from textgym.models.tokenizer import load_tokenizer
 from textgym.wrappers.reader import CachedReader, read_rows, read_steps
 from textgym.wrappers.reference import require_same_step
@@ -326,26 +326,35 @@ class ResponseBuffer(RolloutBuffer):
 
     Args (of `rollout_buffer_kwargs`):
         seed: of the order of the responses.
-        shares_prompts: False shuffles every response by itself.
     """
 
-    def __init__(self, *args: Any, seed: int = 0, shares_prompts: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, seed: int = 0, **kwargs: Any) -> None:
         self._order = np.random.default_rng(checks.whole("seed", seed))
-        self._shares_prompts = checks.truth("shares_prompts", shares_prompts)
+        self._prompts: list[bytes] = []  # that of each row's latest response, for what the next rollout sees of it
         super().__init__(*args, **kwargs)
 
     def get(self, batch_size: int | None = None) -> Generator[Any, None, None]:
         if not self.generator_ready:
             for name in ("observations", "actions", "values", "log_probs", "advantages", "returns"):
                 self.__dict__[name] = self.swap_and_flatten(self.__dict__[name])
-            self._pieces = pieces(self.episode_starts)
-            if self._shares_prompts:
-                groups = group(self.observations[[piece[-1] for piece in self._pieces]])
-                self._pieces = [np.concatenate([self._pieces[i] for i in g.members]) for g in groups]
+            self._pieces = self._by_prompt(pieces(self.episode_starts))
             self.generator_ready = True
         shuffled = [self._pieces[i] for i in self._order.permutation(len(self._pieces))]
         for chosen in minibatches(shuffled, batch_size or self.buffer_size * self.n_envs):
             yield self._get_samples(chosen)
+
+    def _by_prompt(self, responses: list[np.ndarray]) -> list[np.ndarray]:
+        """The steps of all samples of a prompt, one sample after the other; prompts as they come."""
+        begins = self.episode_starts.T.flatten().astype(bool)  # (n · T,)
+        latest = self._prompts or [b""] * self.n_envs
+        samples: dict[bytes, list[np.ndarray]] = {}
+        for response in responses:
+            row, first = response[0] // self.buffer_size, response[0]
+            if begins[first]:
+                latest[row] = self.observations[first].tobytes()
+            samples.setdefault(latest[row] or self.observations[first].tobytes(), []).append(response)
+        self._prompts = latest
+        return [np.concatenate(of_prompt) for of_prompt in samples.values()]
 
 
 def pieces(episode_starts: np.ndarray) -> list[np.ndarray]:

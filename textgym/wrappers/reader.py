@@ -196,7 +196,9 @@ class CachedReader:
         self._hidden[rows] = hidden.flatten(0, 1)[last]
         layers: list[Any] = cache.layers
         for slots, layer in zip(self._slots, layers, strict=True):
-            slots.fill(rows, *(x.transpose(1, 2).flatten(0, 1)[places].transpose(1, 2) for x in (layer.keys, layer.values)))
+            slots.fill(
+                rows, *(x.transpose(1, 2).flatten(0, 1)[places].transpose(1, 2) for x in (layer.keys, layer.values))
+            )
         self.tokens_read += packed.tokens.numel()
 
 
