@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from textgym import checks
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.seeding import derive_seeds
 from textgym.tasks.records import Recorded
@@ -52,11 +53,13 @@ def find_baseline(name: str) -> Baseline | None:
     """The baseline of a name; None where it is none.
 
     Raises:
-        ValueError: "lead" without a number of sentences.
+        ValueError: "lead" without a number of sentences, or a name that is all but one.
     """
     if name in ("random", "reference"):
         return Baseline(name, name)
     if not re.fullmatch(r"lead(-.{0,8})?", name):
+        if meant := checks.hint(name, ("random", "lead-3", "reference"), cutoff=0.8):
+            raise ValueError(f"policy={name!r} is no folder here{meant}")
         return None
     number = name.removeprefix("lead").removeprefix("-")
     if not (number.isascii() and number.isdigit() and int(number)):

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -28,13 +28,12 @@ from textgym import checks
 
 from .best_of_n_measure import measure
 from .distributed import World
-from .offline import pack_groups
 from .online import train_online
 from .online_config import OnlineConfig
-from .packing import Episode, Packed
+from .packing import Episode, Members, Packed, Packs, pack_groups
 from .policy import reference_logprobs
 from .rollout import Rollout
-from .stage import Members, Packs, Stage
+from .stage import Stage
 from .updates import (
     Batch,
     load_policy_state,
@@ -101,10 +100,10 @@ class Trainer:
     def update(self, prepared: tuple[Batch, Tensor]) -> dict[str, float]:
         """Supervised tuning on the best answers: every loss is a mean over the policy tokens of an optimiser step."""
         batch, best = prepared
-        set_learning_rate(cast(Any, self))
+        set_learning_rate(self)
         packs, members = self.pack_best([batch.rollout.episodes[row] for row in best.tolist()])
         return take_steps(
-            cast(Any, self), self.trained, SimpleNamespace(packs=packs, members=members), self.loss, self.config.epochs
+            self, self.trained, SimpleNamespace(packs=packs, members=members), self.loss, self.config.epochs
         )
 
     def pack_best(self, episodes: list[Episode]) -> tuple[Packs, Members]:
@@ -127,7 +126,7 @@ class Trainer:
 
     def step(self) -> dict[str, float]:
         """One round, and what there is to say about it."""
-        return run_update(cast(Any, self))
+        return run_update(self)
 
     def metrics(self, prepared: tuple[Batch, Tensor]) -> dict[str, Any]:
         """Of all samples, what every agent says; and the scores of those that were chosen."""
@@ -139,10 +138,10 @@ class Trainer:
         return {"update": self.updates_done + 1} | common | means
 
     def state(self) -> dict[str, Any]:
-        return policy_state(cast(Any, self))
+        return policy_state(self)
 
     def load_state(self, state: dict[str, Any]) -> None:
-        load_policy_state(cast(Any, self), state)
+        load_policy_state(self, state)
 
 
 def train(config: BestOfNConfig) -> Path:

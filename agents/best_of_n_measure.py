@@ -23,6 +23,7 @@ from textgym.seeding import derive_seeds
 
 from .cpu import prepare_cpu
 from .evaluate import CHUNK
+from .failures import phase
 from .folders import choose_folder, describe, require_same
 from .lab_fits import best_of_n, kl_best_of_n
 from .online_config import OnlineConfig
@@ -42,8 +43,9 @@ def measure(config: OnlineConfig) -> Path:
     """
     config.check()
     folder = choose_folder(config)
+    if config.resume:
+        require_same(describe(config), folder, config.agent)
     if config.resume and is_measured(folder):
-        require_same(describe(config), folder)
         print(f"{folder}: measured already")
         return folder
     prepare_cpu()
@@ -75,7 +77,7 @@ def measure(config: OnlineConfig) -> Path:
 def is_measured(folder: Path) -> bool:
     """Whether a whole measurement lies there; what Ctrl-C cut short is measured anew."""
     path = folder / "config.json"
-    return path.is_file() and bool(json.loads(path.read_text(encoding="utf-8"))["chosen"].get("is_whole"))
+    return path.is_file() and bool(json.loads(path.read_text(encoding="utf-8")).get("chosen", {}).get("is_whole"))
 
 
 def sample(stage: Stage, config: OnlineConfig) -> tuple[list[Rollout], bool]:
@@ -90,19 +92,20 @@ def sample(stage: Stage, config: OnlineConfig) -> tuple[list[Rollout], bool]:
         for start in range(0, total, each):
             size = min(each, total - start)
             generator = torch.Generator(stage.device).manual_seed(derive_seeds(config.seed, 1, start, 12)[0])
-            rollouts.append(
-                play(
-                    make_env(config, stage.tokenizer, config.eval_split, size * n),
-                    stage.model,
-                    stage.tokenizer,
-                    np.arange(start, start + size),
-                    derive_seeds(config.seed, size * n, start, 13),
-                    samples_per_prompt=n,
-                    temperature=config.temperature,
-                    forbidden=stage.forbidden,
-                    generator=generator,
+            with phase("sampling", "samples_per_prompt or max_new_tokens"):
+                rollouts.append(
+                    play(
+                        make_env(config, stage.tokenizer, config.eval_split, size * n),
+                        stage.model,
+                        stage.tokenizer,
+                        np.arange(start, start + size),
+                        derive_seeds(config.seed, size * n, start, 13),
+                        samples_per_prompt=n,
+                        temperature=config.temperature,
+                        forbidden=stage.forbidden,
+                        generator=generator,
+                    )
                 )
-            )
             report(start + size)
     return rollouts, sum(len(r.scores) for r in rollouts) == total * n
 

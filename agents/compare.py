@@ -95,8 +95,11 @@ def main(folders: tuple[str, ...] = (), /, config: CompareConfig = CompareConfig
         folders: runs that are there already; or none, and --agents says what is to be run.
         config: what is run.
     """
-    if folders and config.agents:
-        raise ValueError(f"agents must be left out where folders are compared, got {list(config.agents)}")
+    for field in dataclasses.fields(config):  # an option that would change nothing is a mistake
+        value = getattr(config, field.name)
+        if folders and field.name not in ("out", "json") and value != field.default:
+            given = list(value) if isinstance(value, tuple) else value
+            raise ValueError(f"{field.name} must be left out where folders are compared, got {given!r}")
     if not folders and not config.agents:
         raise ValueError(f"agents must name some of {comparable()}, or folders of runs be given; got neither")
     if folders:
@@ -114,7 +117,7 @@ def run_all(config: CompareConfig) -> list[Path]:
     """
     plans = plan(config)
     for planned in plans:
-        require_same(describe(planned.config), Path(planned.config.run))
+        require_same(describe(planned.config), Path(planned.config.run), planned.config.agent)
     waiting = [planned for planned in plans if not is_finished(planned.config)]
     done = len(plans) - len(waiting)
     print(f"{config.folder()}: {len(plans)} runs, {done} of them finished already", flush=True)

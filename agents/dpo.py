@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -34,16 +34,13 @@ from .offline import (
     Figures,
     OfflineStage,
     episode_logprobs,
-    learning_rate,
-    pack_groups,
     require_free_folder,
-    run_update,
-    set_learning_rate,
     train_offline,
+    update_on_records,
 )
-from .packing import Packed
+from .packing import Packed, pack_groups
 from .pairs import JudgedData, load
-from .updates import load_policy_state, policy_state, trained_weights
+from .updates import load_policy_state, policy_state, set_learning_rate, trained_weights
 
 
 def dpo_loss(log_ratio: Tensor, beta: float, label_smoothing: float = 0.0) -> Tensor:
@@ -108,8 +105,7 @@ class Trainer:
     def update(self, pairs: list[Pair]) -> dict[str, float]:
         """One optimiser step on this process's share of a batch: the loss is a weighted mean over pairs."""
         config, stage = self.config, self.stage
-        rate = learning_rate(config, self.updates_done)
-        set_learning_rate(self.optimizer, rate)
+        rate = set_learning_rate(self, config.warmup_updates)
         weights = torch.tensor([p.weight for p in pairs], dtype=torch.float32, device=stage.device)
         weights = weights / stage.world.sum(weights.sum())
         sums: dict[str, Tensor] = {}
@@ -125,7 +121,7 @@ class Trainer:
 
     def step(self) -> dict[str, float]:
         """One update, and what there is to say about it."""
-        return run_update(self)
+        return update_on_records(self)
 
     @torch.no_grad()
     def held_out(self, of_reference: bool) -> Figures:
@@ -140,10 +136,10 @@ class Trainer:
         return {name: (values, weights) for name, values in found.items()}
 
     def state(self) -> dict[str, Any]:
-        return policy_state(cast(Any, self))
+        return policy_state(self)
 
     def load_state(self, state: dict[str, Any]) -> None:
-        load_policy_state(cast(Any, self), state)
+        load_policy_state(self, state)
 
 
 def figures_of(scored: Scored) -> dict[str, Tensor]:

@@ -167,9 +167,10 @@ def main(run_or_model: str, /, config: EvaluateConfig) -> None:
     """
     # Both build upon this module, so they are imported here.
     from .baselines import evaluate_baseline, find_baseline
+    from .devices import choose_device
     from .online_config import OnlineConfig
     from .result import require_new, write_result
-    from .runs import choose_device, to_json, versions
+    from .runs import to_json, versions
     from .stage import load_policy_tokenizer, make_env
 
     config.check()
@@ -232,6 +233,10 @@ def resolve_settings(run_or_model: str, config: EvaluateConfig) -> tuple[str, Ev
     """
     trained = read_run(run_or_model)
     policy = run_or_model if trained is None else str(Path(run_or_model).expanduser() / "policy")
+    if trained is not None and trained.get("distill") is False:
+        raise ValueError(
+            f"run {run_or_model!r} measured best-of-n and trained no policy: its metrics.jsonl has the figures"
+        )
     if trained is not None and not Path(policy).is_dir():
         raise ValueError(f"run {run_or_model!r} has saved no policy yet: let it end, or go on with --resume")
     known: dict[str, Any] = {"env": "textgym/Summarize-v0", "data_seed": 0}

@@ -84,10 +84,27 @@ def _last_begun(folder: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
-def require_same(config: dict[str, Any], folder: Path) -> None:
-    """Raises ValueError where a run would go on with other settings than it was begun with."""
+def _read_record(folder: Path) -> dict[str, Any]:
+    """The config.json of a run; empty where there is none. Raises ValueError for one that no run wrote."""
     path = folder / "config.json"
-    begun = json.loads(path.read_text(encoding="utf-8"))["config"] if path.exists() else {}
+    if not path.exists():
+        return {}
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(record.get("config"), dict):  # a model's folder has one too
+        raise ValueError(f"run={str(folder)!r} is no run's folder: its config.json is of something else")
+    return record
+
+
+def require_same(config: dict[str, Any], folder: Path, agent: str | None = None) -> None:
+    """Raises ValueError where a run would go on with other settings, or as another agent, than it was begun with."""
+    record = _read_record(folder)
+    began = record.get("agent", "ppo")  # the first runs did not say it, and were PPO's
+    if record and agent is not None and began != agent:
+        raise ValueError(
+            f"resume cannot go on in {str(folder)!r} as {agent}, {began} began it: textgym train {began}, or a new run "
+            "in another folder"
+        )
+    begun = record.get("config", {})
     changed = [
         f"{name} was {begun[name]!r} and is {value!r}"
         for name, value in config.items()

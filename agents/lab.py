@@ -184,7 +184,7 @@ def require_same(config: OveroptimizeConfig, folder: Path) -> None:
     path = folder / "config.json"
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"out must be a folder, got the file {str(folder)!r}")
-    if not path.is_file():
+    if not path.is_file() or len(list(folder.iterdir())) == 1:  # a name that was mistyped has begun nothing
         return
     begun = json.loads(path.read_text(encoding="utf-8"))
     changed = [

@@ -22,9 +22,9 @@ from textgym.rewards.combine import COMBINATIONS, Ensemble
 from textgym.seeding import derive_seeds
 from textgym.types import Message, RewardModel, Transcript
 
+from .devices import choose_device
 from .online_config import OnlineConfig
 from .rollout import play
-from .runs import choose_device
 from .stage import load_policy_tokenizer, make_env
 
 ROWS = 128  # conversations played at once, at least one prompt's

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,9 +28,10 @@ from .failures import phase
 from .folders import choose_folder
 from .offline_config import OfflineConfig
 from .online import train_online
-from .packing import Episode, Packed, pack
+from .packing import Packed
 from .policy import reference_logprobs
 from .stage import Stage, load_policy_tokenizer, make_env
+from .updates import Agent
 
 Figures = Mapping[str, tuple[np.ndarray, np.ndarray]]  # name -> (n,) values of records and their weights
 
@@ -62,7 +63,9 @@ class OfflineStage(Stage):
         found = super().evaluate(num_prompts, temperature, of_reference)
         if self.held_out is None:
             return found
-        figures = {f"held_out/{name}": weighted_mean(*pair) for name, pair in self.held_out(of_reference).items()}
+        with phase("the pass over held-out records", "batch_tokens or row_tokens"):
+            pairs = self.held_out(of_reference)
+        figures = {f"held_out/{name}": weighted_mean(*pair) for name, pair in pairs.items()}
         means = found.means | {name: mean for name, (mean, _) in figures.items()}
         return dataclasses.replace(
             found, means=means, intervals=found.intervals | {name: half for name, (_, half) in figures.items()}
@@ -71,8 +74,7 @@ class OfflineStage(Stage):
 
 def train_offline(config: OfflineConfig, make_trainer: Callable[[Any, World], Any]) -> Path:
     """Runs an offline agent as `train_online` runs an online one; returns the run's folder."""
-    loop: Callable[[Any, Any], Path] = train_online  # which asks a config for less than OnlineConfig has
-    return loop(config, make_trainer)
+    return train_online(config, make_trainer)
 
 
 def require_free_folder(config: OfflineConfig) -> None:
@@ -100,21 +102,19 @@ def draw_batch(seed: int, update: int, num_records: int, size: int) -> np.ndarra
     return np.array([orders[p // num_records][p % num_records] for p in places.tolist()], dtype=np.int64)
 
 
-class Learner(Protocol):
+class Learner(Agent, Protocol):
     """An agent that learns from records."""
 
     config: Any
-    stage: Any
     data: Any
-    updates_done: int
     is_mid_update: bool
     in_hand: dict[str, Any]
 
-    def update(self, records: list[Any]) -> dict[str, float]:
+    def update(self, records: list[Any], /) -> dict[str, float]:
         """One optimiser step on this process's share of a batch."""
 
 
-def run_update(agent: Learner) -> dict[str, float]:
+def update_on_records(agent: Learner) -> dict[str, float]:
     """One update on the records that are due, and what there is to say about it."""
     start, config = time.perf_counter(), agent.config
     rows = draw_batch(config.seed, agent.updates_done, len(agent.data.training), config.batch_size)
@@ -125,49 +125,6 @@ def run_update(agent: Learner) -> dict[str, float]:
     agent.updates_done += 1
     agent.is_mid_update = False
     return {"update": agent.updates_done, **metrics, "update_s": time.perf_counter() - start}
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
-def learning_rate(config: OfflineConfig, update: int) -> float:
-    """Linear warm-up, and a linear decay to a tenth."""
-    rise = min(1.0, (update + 1) / config.warmup_updates) if config.warmup_updates else 1.0
-    return config.learning_rate * rise * (1 - 0.9 * min(1.0, update / config.total_updates))
-
-
-def pack_groups(
-    groups: Sequence[Sequence[Episode]], row_tokens: int, batch_tokens: int
-) -> Iterator[tuple[Packed, list[int]]]:
-    """Packs of at most about `batch_tokens` tokens, padding included, and which groups each holds, in its order.
-
-    A group, the episodes of one prompt, is never split: what is computed from several of them is computed in one pass.
-    """
-    sizes = [_rows_of(group, row_tokens) for group in groups]
-    chunk: list[int] = []
-    rows = width = 0
-    for g in sorted(range(len(groups)), key=lambda g: sizes[g][1]):  # little padding
-        more, length = sizes[g]
-        if chunk and (rows + more) * max(width, length) > batch_tokens:
-            yield pack([e for c in chunk for e in groups[c]], row_tokens), chunk
-            chunk, rows, width = [], 0, 0
-        chunk.append(g)
-        rows, width = rows + more, max(width, length)
-    if chunk:
-        yield pack([e for c in chunk for e in groups[c]], row_tokens), chunk
-
-
-def _rows_of(group: Sequence[Episode], row_tokens: int) -> tuple[int, int]:
-    """Rows that `pack` makes of the episodes of a prompt, and the length of the longest."""
-    lengths: list[int] = []
-    for e in group:
-        if lengths and lengths[-1] + len(e.continuation) <= row_tokens:
-            lengths[-1] += len(e.continuation)
-        else:
-            lengths.append(len(e.prompt) + len(e.continuation))
-    return len(lengths), max(lengths)
 
 
 def episode_logprobs(model: Any, packed: Packed, forbidden: Tensor, num_episodes: int) -> Tensor:

@@ -1,7 +1,7 @@
-"""The loop of every online agent: play, learn, evaluate, save, until the last update, Ctrl-C or an error.
+"""The loop of every agent: learn, evaluate, save, until the last update, Ctrl-C or an error.
 
-A trainer is any object with the parts named in `Trainer`; it is made from a config and a world, and one call of its
-`step` is one update.
+Whether an update plays or reads records is the trainer's affair. A trainer is any object with the parts named in
+`Trainer`; it is made from a config and a world, and one call of its `step` is one update.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from . import runs
 from .cpu import prepare_cpu
+from .devices import choose_device
 from .distributed import World, join
-from .online_config import OnlineConfig
+from .progress import defers_interrupt, progress_bar
+from .run_config import RunConfig
+from .runs import Run
 from .stage import Stage
 
 
 class Trainer(Protocol):
     """What the loop and a run's folder need of an agent."""
 
-    stage: Stage
+    @property
+    def stage(self) -> Stage: ...
+
     updates_done: int
     is_mid_update: bool  # the weights are between two updates then, and cannot be saved
     in_hand: dict[str, Any]  # what this update is about, kept where it fails
@@ -36,7 +40,7 @@ class Trainer(Protocol):
         """Goes on from a checkpoint, with the same bits as a run that never stopped."""
 
 
-def train_online(config: OnlineConfig, make_trainer: Callable[[Any, World], Trainer]) -> Path:
+def train_online(config: RunConfig, make_trainer: Callable[[Any, World], Trainer]) -> Path:
     """Runs an agent to the end, or to Ctrl-C or an error, which save; returns the run's folder.
 
     The folder holds config.json, metrics.jsonl, curve.png, samples.md, policy/ (which
@@ -48,19 +52,19 @@ def train_online(config: OnlineConfig, make_trainer: Callable[[Any, World], Trai
     """
     config.check()
     prepare_cpu()
-    with join(runs.choose_device(config.device)) as world:
+    with join(choose_device(config.device)) as world:
         if not world.is_first:
             return _follow(config, make_trainer, world)
-        run = runs.Run(config)
+        run = Run(config)
         trainer = make_trainer(config, world)
         state = world.from_first(run.last_checkpoint())
         if state is not None:
             trainer.load_state(state)
         run.open(trainer, before=trainer.stage.evaluate(of_reference=True))
         with (
-            run.defers_interrupt() as is_interrupted,
+            defers_interrupt() as is_interrupted,
             run.saves_on_error(trainer),
-            run.progress(config.total_updates, trainer.updates_done) as bar,
+            progress_bar(config, trainer.updates_done) as bar,
         ):
             run.evaluate_if_due(trainer)
             while world.from_first(not run.is_over(trainer)):
@@ -76,7 +80,7 @@ def train_online(config: OnlineConfig, make_trainer: Callable[[Any, World], Trai
         return run.folder
 
 
-def _follow(config: OnlineConfig, make_trainer: Callable[[Any, World], Trainer], world: World) -> Path:
+def _follow(config: RunConfig, make_trainer: Callable[[Any, World], Trainer], world: World) -> Path:
     """What every process but the first does: its share of each update, until the first one says that is all."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # torchrun sends Ctrl-C to all; the first one decides
     try:

@@ -10,13 +10,15 @@ about each token is therefore what it would say were the conversation alone in a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from textgym.models.prefixes import tree_mask
 
 from .cpu import round_up
 
@@ -54,6 +56,10 @@ class Packed(NamedTuple):
     def to(self, device: torch.device | str) -> Packed:
         moved: dict[str, Any] = {k: None if x is None else x.to(device) for k, x in self._asdict().items()}
         return self._replace(**moved)
+
+
+Packs = list[list[Packed]]  # a list of packs for each minibatch
+Members = list[list[Tensor]]  # for each pack, the (b,) episodes of the batch in it
 
 
 def pack(episodes: Sequence[Episode], row_tokens: int = 512) -> Packed:
@@ -98,7 +104,7 @@ def pack(episodes: Sequence[Episode], row_tokens: int = 512) -> Packed:
     return Packed(
         torch.from_numpy(tokens),
         torch.from_numpy(positions),
-        _tree_mask(branch) if any(len(r) > 1 for r in rows) else None,
+        tree_mask(torch.from_numpy(branch)) if any(len(r) > 1 for r in rows) else None,
         source[order],
         place[order],
         target[order],
@@ -107,11 +113,69 @@ def pack(episodes: Sequence[Episode], row_tokens: int = 512) -> Packed:
     )
 
 
-def _tree_mask(branch: np.ndarray) -> Tensor:
-    """(R, 1, L, L): earlier tokens of the prompt and of the same continuation; padding sees itself."""
-    b = torch.from_numpy(branch)
-    causal = torch.ones(b.shape[1], b.shape[1], dtype=torch.bool).tril()
-    return (causal & ((b[:, :, None] == b[:, None, :]) | (b[:, None, :] == 0)))[:, None]
+def pack_by_budget(
+    episodes: Sequence[Episode], rows: list[int], row_tokens: int, batch_tokens: int
+) -> Iterator[tuple[Packed, Tensor]]:
+    """Packs of at most `batch_tokens` tokens, padding included, with their rows; an episode is never split."""
+    chunk: list[int] = []
+    lengths: list[int] = []  # of the packed rows of the chunk, as `pack` makes them
+    for row in rows:
+        episode = episodes[row]
+        longer = _lengths_with(lengths, episode, episodes[chunk[-1]] if chunk else None, row_tokens)
+        if chunk and len(longer) * max(longer) > batch_tokens:
+            yield pack([episodes[r] for r in chunk], row_tokens), torch.tensor(chunk)
+            chunk, longer = [], [len(episode.tokens)]
+        chunk.append(row)
+        lengths = longer
+    if chunk:
+        yield pack([episodes[r] for r in chunk], row_tokens), torch.tensor(chunk)
+
+
+def _lengths_with(lengths: list[int], episode: Episode, last: Episode | None, row_tokens: int) -> list[int]:
+    """Lengths of packed rows with one more episode, behind its sibling where there is room."""
+    length = len(episode.continuation)
+    is_sibling = last is not None and list(last.prompt) == list(episode.prompt)
+    if is_sibling and lengths[-1] + length <= row_tokens:
+        return [*lengths[:-1], lengths[-1] + length]
+    return [*lengths, len(episode.prompt) + length]
+
+
+def pack_groups(
+    groups: Sequence[Sequence[Episode]], row_tokens: int, batch_tokens: int
+) -> Iterator[tuple[Packed, list[int]]]:
+    """Packs of at most about `batch_tokens` tokens, padding included, and which groups each holds, in its order.
+
+    A group, the episodes of one prompt, is never split: what is computed from several of them is computed in one pass.
+    """
+    sizes = [_rows_of(group, row_tokens) for group in groups]
+    chunk: list[int] = []
+    rows = width = 0
+    for g in sorted(range(len(groups)), key=lambda g: sizes[g][1]):  # little padding
+        more, length = sizes[g]
+        if chunk and (rows + more) * max(width, length) > batch_tokens:
+            yield pack([e for c in chunk for e in groups[c]], row_tokens), chunk
+            chunk, rows, width = [], 0, 0
+        chunk.append(g)
+        rows, width = rows + more, max(width, length)
+    if chunk:
+        yield pack([e for c in chunk for e in groups[c]], row_tokens), chunk
+
+
+def _rows_of(group: Sequence[Episode], row_tokens: int) -> tuple[int, int]:
+    """Rows that `pack` makes of the episodes of a prompt, and the length of the longest."""
+    lengths: list[int] = []
+    for e in group:
+        if lengths and lengths[-1] + len(e.continuation) <= row_tokens:
+            lengths[-1] += len(e.continuation)
+        else:
+            lengths.append(len(e.prompt) + len(e.continuation))
+    return len(lengths), max(lengths)
+
+
+def walk(packs: Packs, members: Members) -> Iterator[tuple[Packed, Tensor]]:
+    """Every pack of a batch with its episodes, whatever minibatch it is in."""
+    for pack_list, member_list in zip(packs, members, strict=True):
+        yield from zip(pack_list, member_list, strict=True)
 
 
 def to_rows(values: Tensor, packed: Packed, num_episodes: int) -> tuple[Tensor, Tensor]:

@@ -29,11 +29,11 @@ from .distributed import World
 from .estimators import AdaptiveKL, explained_variance, gae, kl_k1, policy_loss, value_loss, whiten
 from .failures import require_finite
 from .online import train_online
-from .packing import Packed
+from .packing import Members, Packed, Packs, walk
 from .policy import ActorCritic, reference_logprobs
 from .ppo_config import PPOConfig
 from .rollout import Rollout
-from .stage import Members, Packs, Stage, walk
+from .stage import Stage
 from .updates import make_optimizer, run_update, set_learning_rate, take_steps, token_rewards, trained_weights
 
 

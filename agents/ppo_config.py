@@ -28,11 +28,11 @@ class PPOConfig(OnlineConfig):
     clip_ratio: float = 0.2  # larger: faster, less stable
     clip_value: float = 0.2  # rewards that a value may move away from the old one in an update
     value_coef: float = 0.1  # the trunk is shared: the value's gradient moves the policy too
-    entropy_coef: float = 0.0
+    entropy_coef: float = 0.0  # weight of the entropy, nats a token, in the loss
     kl_target: float | None = None  # nats an episode; None keeps kl_coef fixed
     kl_horizon: int = 2000  # episodes over which the adaptive coefficient moves
-    gamma: float = 1.0
-    lam: float = 0.95
+    gamma: float = 1.0  # discount a token
+    lam: float = 0.95  # of GAE: 1 is the whole return, 0 one step
     dense_reward: bool = True  # pay a dense reward model's score token by token; False: all on the last
 
     def check(self) -> None:

@@ -10,94 +10,37 @@ best/            the policy of the evaluation with the highest learned score, wh
 checkpoints/     the last state to resume from
 failed.json      where numbers were not finite: the episodes and scores of that update
 
-A new run takes a folder of its own; only with `resume` is one that holds a run written to.
+A new run takes a folder of its own; only with `resume` is one that holds a run written to. Which folder that is:
+folders.py. What is shown meanwhile: progress.py.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import math
-import os
 import platform
 import shutil
-import signal
 import subprocess
-import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from textgym import checks
 from textgym.files import new_folder, write_text
 from textgym.models.language_model import save_language_model
 
-from .distributed import local_device
 from .evaluate import Evaluation
 from .folders import choose_folder, describe, require_same
+from .progress import label_of
 from .report import draw_curve, show_samples, write_samples
 from .trackers import open_tracker
 from .watch import Watch
 
 SAMPLES = 6  # conversations kept of each evaluation
 GO_ON = "The same command with --resume goes on (make: ARGS=--resume)."
-
-
-def check_kinds(config: Any) -> None:
-    """Raises TypeError for a field of a config dataclass that is not of its declared kind."""
-    for field in dataclasses.fields(config):
-        value, kinds = getattr(config, field.name), str(field.type).split(" | ")
-        if value is None:
-            if "None" not in kinds:
-                raise TypeError(f"{field.name} must be {kinds[0]}, got None")
-        elif kinds[0] == "bool":
-            checks.truth(field.name, value)
-        elif kinds[0] == "int":
-            checks.whole(field.name, value, least=-(2**63), most=2**63)
-        elif kinds[0] == "float":
-            checks.number(field.name, value)
-        elif field.name not in ("reward", "data") and not isinstance(value, str | Path):  # those two may be objects
-            raise TypeError(f"{field.name} must be a text, got {value!r:.80} of {type(value).__name__}")
-
-
-def choose_device(device: str) -> torch.device:
-    """The device of a name; "auto" is the GPU where there is one.
-
-    Raises:
-        ValueError: no such device, or none that PyTorch can use here.
-    """
-    try:
-        chosen = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        chosen = local_device(chosen)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        why = str(error).partition("\n")[0]
-        raise ValueError(
-            f"device must be 'auto', 'cpu' or a GPU that PyTorch finds here ('cuda:0', …), got {device!r}: {why}"
-        ) from error
-    return chosen
-
-
-def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """The arithmetic of training passes; "auto" times one product of each kind and takes bfloat16 if clearly faster."""
-    if dtype != "auto":
-        return torch.float32 if dtype == "float32" else torch.bfloat16
-    if device.type != "cpu":
-        return torch.bfloat16
-    seconds = {}
-    for kind in (torch.float32, torch.bfloat16):
-        a, b = torch.ones(2048, 256, dtype=kind), torch.ones(256, 256, dtype=kind)
-        a @ b
-        start = time.perf_counter()
-        for _ in range(10):
-            a @ b
-        seconds[kind] = time.perf_counter() - start
-    return torch.bfloat16 if seconds[torch.bfloat16] < 0.7 * seconds[torch.float32] else torch.float32
 
 
 def versions() -> dict[str, str]:
@@ -160,7 +103,7 @@ class Run:
         self.watch = Watch()
         if not config.resume:
             return
-        require_same(self.described, self.folder)
+        require_same(self.described, self.folder, config.agent)
         if not self._checkpoints():
             if (self.folder / "policy").exists():
                 raise ValueError(
@@ -287,50 +230,6 @@ class Run:
         with new_folder(self.folder / name) as folder:
             save_language_model(trainer.stage.whole_policy(), trainer.stage.tokenizer, folder)
 
-    @contextlib.contextmanager
-    def progress(self, total: int, done: int) -> Iterator[Callable[[dict[str, Any]], None]]:
-        """A bar with the learned score, the gold score and the KL; plain lines where rich is absent."""
-        try:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-        except ImportError:
-            yield lambda m: print(f"update {m['update']}/{total} {_status(m)}", flush=True)
-            return
-        label = label_of(self.config)
-        columns = (
-            TextColumn(f"[bold]{label}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[status]}"),
-        )
-        with Progress(*columns) as bar:
-            task = bar.add_task(label, total=total, completed=done, status="")
-            yield lambda m: bar.update(task, completed=m["update"], status=_status(m))
-
-    @contextlib.contextmanager
-    def defers_interrupt(self) -> Iterator[Callable[[], bool]]:
-        """Yields what says whether Ctrl-C was pressed: an update in hand is finished, for half of one cannot be saved.
-
-        A second Ctrl-C stops at once.
-        """
-        pressed: list[int] = []
-
-        def note(number: int, frame: Any) -> None:
-            if pressed:
-                raise KeyboardInterrupt
-            pressed.append(number)
-            # A signal may come in the middle of a print, so the message goes past Python's buffers.
-            os.write(2, b"\nCtrl-C: finishing this update, then saving; once more stops at once\n")
-
-        if threading.current_thread() is not threading.main_thread():  # where Python delivers no signals
-            yield lambda: False
-            return
-        before = signal.signal(signal.SIGINT, note)
-        try:
-            yield lambda: bool(pressed)
-        finally:
-            signal.signal(signal.SIGINT, before)
-
     def stop(self, trainer: Any) -> None:
         """Saves a checkpoint and the policy, says how to go on, and raises KeyboardInterrupt."""
         self._save(trainer, "interrupted")
@@ -376,11 +275,6 @@ class Run:
             show_samples(self.first, self.last, 3, self.prompts)
 
 
-def label_of(config: Any) -> str:
-    """An agent's name as a title has it: PPO, RLOO, best-of-n."""
-    return str(config.agent) if "-" in config.agent else str(config.agent).upper()
-
-
 def _how_to_hold_out(config: Any) -> str:
     if getattr(config, "preferences", None):
         return f"the preferences have prompts of eval_split={config.eval_split!r}"
@@ -390,10 +284,3 @@ def _how_to_hold_out(config: Any) -> str:
         f"data has the same records for {config.split!r} and {config.eval_split!r}; "
         'data=\'{"path": …, "holdout": 0.1}\' keeps a tenth of the prompts from training'
     )
-
-
-def _status(m: dict[str, Any]) -> str:
-    if "score" not in m:  # nothing was played: an offline agent
-        return f"loss {m['loss']:.3f}" + (f"  accuracy {m['accuracy']:.2f}" if "accuracy" in m else "")
-    gold = "" if m["gold"] != m["gold"] else f"gold {m['gold']:.2f}  "
-    return f"score {m['score']:+.2f}  {gold}KL {m['kl']:.1f}"

@@ -17,9 +17,9 @@ from textgym.models.language_model import forbidden_tokens, load_language_model,
 from textgym.seeding import derive_seeds
 from textgym.types import Message
 
+from .devices import choose_device
 from .online_config import OnlineConfig
 from .rollout import play
-from .runs import choose_device
 from .stage import load_policy_tokenizer, make_env
 
 CHUNK = 64  # prompts played at once

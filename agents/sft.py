@@ -18,7 +18,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -34,18 +34,15 @@ from .offline import (
     Figures,
     OfflineStage,
     episode_logprobs,
-    learning_rate,
     look_at_env,
-    pack_groups,
     require_free_folder,
-    run_update,
-    set_learning_rate,
     train_offline,
+    update_on_records,
 )
 from .offline_config import OfflineConfig
-from .packing import Episode
+from .packing import Episode, pack_groups
 from .pairs import require_same_env, split_prompts
-from .updates import load_policy_state, policy_state, trained_weights
+from .updates import load_policy_state, policy_state, set_learning_rate, trained_weights
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class SFTConfig(OfflineConfig):
 
     agent: ClassVar[str] = "sft"
 
-    split: str = "train"
+    split: str = "train"  # train, validation or test: whose references are learnt
     num_examples: int = 4096  # the most demonstrations to learn from: the first ones of the split or the file
     preferences: str | None = None  # a file of judged pairs, whose chosen sides are learnt; None: the references
     holdout: float = 0.1  # share of the preferences' prompts kept from training; references have `eval_split`
@@ -95,8 +92,7 @@ class Trainer:
     def update(self, episodes: list[Episode]) -> dict[str, float]:
         """One optimiser step on this process's share of a batch."""
         config, stage = self.config, self.stage
-        rate = learning_rate(config, self.updates_done)
-        set_learning_rate(self.optimizer, rate)
+        rate = set_learning_rate(self, config.warmup_updates)
         tokens = stage.world.sum(torch.tensor(float(sum(e.num_chosen for e in episodes))))
         total = torch.zeros((), device=stage.device)
         for packed, rows in pack_groups([[e] for e in episodes], config.row_tokens, stage.batch_tokens):
@@ -116,7 +112,7 @@ class Trainer:
 
     def step(self) -> dict[str, float]:
         """One update, and what there is to say about it."""
-        return run_update(self)
+        return update_on_records(self)
 
     @torch.no_grad()
     def held_out(self, of_reference: bool) -> Figures:
@@ -132,10 +128,10 @@ class Trainer:
         return {"loss": (-said / tokens, tokens)}
 
     def state(self) -> dict[str, Any]:
-        return policy_state(cast(Any, self))
+        return policy_state(self)
 
     def load_state(self, state: dict[str, Any]) -> None:
-        load_policy_state(cast(Any, self), state)
+        load_policy_state(self, state)
 
 
 def load(config: SFTConfig) -> Demonstrations:

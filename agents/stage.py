@@ -25,18 +25,16 @@ from textgym.models.places import find_model
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
 from textgym.seeding import derive_seeds
 
-from . import runs
+from . import devices
 from .distributed import World
 from .estimators import kl_k1, kl_k3, masked_mean
 from .evaluate import CHUNK, Evaluation, are_same, evaluate
+from .failures import phase
 from .online_config import OnlineConfig
-from .packing import Episode, Packed, pack
+from .packing import Episode, Members, Packed, Packs, pack_by_budget
 from .policy import reference_logprobs
 from .rollout import Rollout, play
 from .watch import repetition
-
-Packs = list[list[Packed]]  # a list of packs for each minibatch
-Members = list[list[Tensor]]  # for each pack, the (b,) episodes of the batch in it
 
 
 class Stage:
@@ -47,8 +45,8 @@ class Stage:
         self.config = config
         self.world = World() if world is None else world
         self.share = self.world.share(config.prompts_per_update)
-        self.device = runs.choose_device(config.device)
-        self.dtype = self.world.from_first(runs.choose_dtype(config.dtype, self.device))
+        self.device = devices.choose_device(config.device)
+        self.dtype = self.world.from_first(devices.choose_dtype(config.dtype, self.device))
         self.fast_products = self.world.from_first(has_fast_products(self.device, self.dtype))
         self.batch_tokens = config.batch_tokens or (4096 if self.device.type == "cpu" else 16384)
         self.tokenizer = load_policy_tokenizer(config.policy, config.tokenizer, config.end_of_turn)
@@ -116,7 +114,7 @@ class Stage:
             own = [g - self.share.start for g in chunk.tolist() if self.share.start <= g < self.share.stop]
             own.sort(key=lambda g: sum(lengths[g * k : (g + 1) * k]))  # little padding
             rows = [g * k + sample for g in own for sample in range(k)]
-            made = list(pack_by_budget(rollout, rows, config.row_tokens, self.batch_tokens))
+            made = list(pack_by_budget(rollout.episodes, rows, config.row_tokens, self.batch_tokens))
             packs.append([p.to(self.device) for p, _ in made])
             members.append([m.to(self.device) for _, m in made])
         return packs, members
@@ -204,7 +202,10 @@ class Stage:
             is_made = n == self.eval_env.unwrapped.num_envs
             return self.eval_env if is_made else make_env(config, self.tokenizer, config.eval_split, n)
 
-        with self.reference_policy() if of_reference else contextlib.nullcontext(self.model) as model:
+        with (
+            phase("an evaluation", "eval_prompts or max_new_tokens"),
+            self.reference_policy() if of_reference else contextlib.nullcontext(self.model) as model,
+        ):
             found = evaluate(
                 model,
                 self.tokenizer,
@@ -216,7 +217,8 @@ class Stage:
             )
         if temperature == 0:
             return found
-        kl = np.zeros(found.num_prompts) if of_reference else self.kl_of(found)
+        with phase("the KL of an evaluation", "batch_tokens or row_tokens"):
+            kl = np.zeros(found.num_prompts) if of_reference else self.kl_of(found)
         return found.with_figure("kl", kl)
 
     @torch.no_grad()
@@ -226,7 +228,7 @@ class Stage:
         for rollout in evaluation.rollouts:
             kl = torch.tensor([sum(said) for said in rollout.logprobs], dtype=torch.float64)
             rows = sorted(range(len(kl)), key=lambda row: len(rollout.episodes[row].tokens))  # little padding
-            for packed, rows_of in pack_by_budget(rollout, rows, self.config.row_tokens, self.batch_tokens):
+            for packed, rows_of in pack_by_budget(rollout.episodes, rows, self.config.row_tokens, self.batch_tokens):
                 placed = packed.to(self.device)
                 with self.reference_policy() as model:
                     said = reference_logprobs(model, placed, self.forbidden, evaluation.temperature)
@@ -259,7 +261,7 @@ def make_env(config: OnlineConfig, tokenizer: ChatTokenizer, split: str, num_env
         tokenizer=tokenizer,
         split=split,
         data_seed=config.data_seed,
-        device=str(runs.choose_device(config.device)),
+        device=str(devices.choose_device(config.device)),
         autoreset_mode="Disabled",
         **{name: value for name, value in given.items() if value is not None},
     )
@@ -271,39 +273,6 @@ def load_policy_tokenizer(policy: str, tokenizer: str | None, end_of_turn: str |
         find_model(policy, "policy")  # so that a policy that is not there is what the error names
     path = tokenizer or ("embedded" if policy == "embedded" else policy)
     return load_tokenizer({"path": path, "end_of_turn": end_of_turn} if end_of_turn else path)
-
-
-def pack_by_budget(
-    rollout: Rollout, rows: list[int], row_tokens: int, batch_tokens: int
-) -> Iterator[tuple[Packed, torch.Tensor]]:
-    """Packs of at most `batch_tokens` tokens, padding included, with their rows; an episode is never split."""
-    chunk: list[int] = []
-    lengths: list[int] = []  # of the packed rows of the chunk, as `pack` makes them
-    for row in rows:
-        episode = rollout.episodes[row]
-        longer = _lengths_with(lengths, episode, rollout.episodes[chunk[-1]] if chunk else None, row_tokens)
-        if chunk and len(longer) * max(longer) > batch_tokens:
-            yield pack([rollout.episodes[r] for r in chunk], row_tokens), torch.tensor(chunk)
-            chunk, longer = [], [len(episode.tokens)]
-        chunk.append(row)
-        lengths = longer
-    if chunk:
-        yield pack([rollout.episodes[r] for r in chunk], row_tokens), torch.tensor(chunk)
-
-
-def _lengths_with(lengths: list[int], episode: Episode, last: Episode | None, row_tokens: int) -> list[int]:
-    """Lengths of packed rows with one more episode, behind its sibling where there is room."""
-    length = len(episode.continuation)
-    is_sibling = last is not None and list(last.prompt) == list(episode.prompt)
-    if is_sibling and lengths[-1] + length <= row_tokens:
-        return [*lengths[:-1], lengths[-1] + length]
-    return [*lengths, len(episode.prompt) + length]
-
-
-def walk(packs: Packs, members: Members) -> Iterator[tuple[Packed, torch.Tensor]]:
-    """Every pack of a batch with its episodes, whatever minibatch it is in."""
-    for pack_list, member_list in zip(packs, members, strict=True):
-        yield from zip(pack_list, member_list, strict=True)
 
 
 def chosen_tokens(episode: Episode) -> list[int]:

@@ -17,10 +17,11 @@ from torch import Tensor
 
 from .failures import phase, require_finite
 from .online_config import OnlineConfig
-from .packing import Packed
+from .packing import Members, Packed, Packs, walk
 from .policy import reference_logprobs
 from .rollout import Rollout
-from .stage import Members, Packs, Stage, walk
+from .run_config import RunConfig
+from .stage import Stage
 
 
 @dataclass
@@ -36,24 +37,33 @@ class Batch:
     advantages: Tensor  # (B, T) what the agent makes of the scores; zeros before that
 
 
-class PolicyGradient(Protocol):
-    """An agent with one method for each step of its algorithm."""
+class Agent(Protocol):
+    """What trains a policy, from rollouts or from records."""
 
-    stage: Stage
-    optimizer: torch.optim.Optimizer
     updates_done: int
+
+    @property
+    def stage(self) -> Stage: ...
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer: ...
+
+
+class PolicyGradient(Agent, Protocol):
+    """An agent that plays, with one method for each step of its algorithm."""
+
     is_mid_update: bool
     in_hand: dict[str, Any]
 
     def collect(self) -> Rollout: ...
 
-    def prepare(self, rollout: Rollout) -> Any:
+    def prepare(self, rollout: Rollout, /) -> Any:
         """Log-probabilities, rewards, advantages: a batch."""
 
-    def update(self, batch: Any) -> dict[str, float]:
+    def update(self, batch: Any, /) -> dict[str, float]:
         """Optimiser steps on a batch."""
 
-    def metrics(self, batch: Any) -> dict[str, Any]:
+    def metrics(self, batch: Any, /) -> dict[str, Any]:
         """What there is to say of a batch."""
 
 
@@ -181,12 +191,18 @@ def make_optimizer(
     return torch.optim.AdamW(trained, lr=learning_rate, betas=betas, eps=1e-5, weight_decay=0.0, fused=True)
 
 
-def set_learning_rate(agent: PolicyGradient) -> None:
-    """The rate of this update: from the config's own down to a tenth of it, linearly."""
-    config = agent.stage.config
-    progress = agent.updates_done / config.total_updates
+def learning_rate(config: RunConfig, update: int, warmup_updates: int = 0) -> float:
+    """The rate of an update: a linear rise to the config's own and, over the whole run, a linear decay to a tenth."""
+    rise = min(1.0, (update + 1) / warmup_updates) if warmup_updates else 1.0
+    return config.learning_rate * rise * (1 - 0.9 * min(1.0, update / config.total_updates))
+
+
+def set_learning_rate(agent: Agent, warmup_updates: int = 0) -> float:
+    """Gives the optimiser the rate of the update that is due, and returns it."""
+    rate = learning_rate(agent.stage.config, agent.updates_done, warmup_updates)
     for group in agent.optimizer.param_groups:
-        group["lr"] = config.learning_rate * (1 - 0.9 * progress)
+        group["lr"] = rate
+    return rate
 
 
 def require_one_step(config: OnlineConfig) -> None:
@@ -207,7 +223,7 @@ def require_group(config: OnlineConfig) -> None:
         )
 
 
-def policy_state(agent: PolicyGradient) -> dict[str, Any]:
+def policy_state(agent: Agent) -> dict[str, Any]:
     """What a checkpoint of an agent holds that trains the policy and nothing else."""
     return agent.stage.state() | {
         "updates_done": agent.updates_done,
@@ -216,7 +232,7 @@ def policy_state(agent: PolicyGradient) -> dict[str, Any]:
     }
 
 
-def load_policy_state(agent: PolicyGradient, state: dict[str, Any]) -> None:
+def load_policy_state(agent: Agent, state: dict[str, Any]) -> None:
     """The other way round."""
     agent.stage.load_state(state)
     agent.updates_done = state["updates_done"]

@@ -17,6 +17,7 @@ from textgym.agents.baselines import Baseline, evaluate_baseline, find_baseline,
 from textgym.agents.online_config import OnlineConfig
 from textgym.agents.stage import make_env
 from textgym.cli import main
+from textgym.models import places
 
 DOCUMENTS = ("It rained. The mayor fell! Who laughed? Nobody did.", "No end here", 'He said "Go." Then he went.')
 
@@ -124,6 +125,15 @@ def test_the_tasks_own_answer_is_nearly_perfect_and_random_is_not(world: str) ->
 def test_lead_is_refused_where_there_is_no_document(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "lead-3", "--env", "textgym/Translate-v0", "--prompts", "2", "--device", "cpu"]) == 1
     assert "lead-3 takes sentences of a document, which only textgym/Summarize-v0 has" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "meant"), [("lead3", "lead-3"), ("refrence", "reference"), ("radnom", "random")])
+def test_a_baseline_that_is_misspelt_is_told_the_right_name(
+    given: str, meant: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "is_reachable", lambda url: pytest.fail("a typo is not looked for on the hub"))
+    assert main(["evaluate", given, "--device", "cpu"]) == 1
+    assert f"policy={given!r} is no folder here; did you mean {meant!r}?" in capsys.readouterr().err
 
 
 def test_reference_is_refused_where_there_is_none(tmp_path: Path) -> None:

@@ -154,6 +154,8 @@ def test_a_measurement_leaves_a_result(
     assert measure(replace(asked, resume=True)) == run
     assert "measured already" in capsys.readouterr().out
     assert (run / "metrics.jsonl").read_bytes() == written
+    assert main(["evaluate", str(run)]) == 1
+    assert "measured best-of-n and trained no policy" in capsys.readouterr().err
     from textgym.agents.comparison import read_result
 
     points = read_result(run).points

@@ -6,6 +6,7 @@ import json
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,8 @@ def test_a_person_is_the_user_and_the_policy_answers(
     assert "no gold score" in told
     assert main(["play", "--env", "textgym/Translate-v0", "--as", "user", "--reward", "0"]) == 1
     assert "needs an env with a user to talk to" in capsys.readouterr().err
+    assert main(["play", "--policy", "runs/mine"]) == 1  # a person is the policy, nobody would ask this one
+    assert "it needs as_='user' (--as user), got policy='runs/mine' alone" in capsys.readouterr().err
 
 
 def _system_of(world: str, index: int) -> str:
@@ -290,3 +293,18 @@ def test_other_shells_get_every_option_and_unknown_ones_an_error(
     assert caught.value.code == 2
     with pytest.raises(ValueError, match="'bash', 'zsh', 'fish'"):
         completion("tcsh")
+
+
+def test_a_warning_is_a_line_without_code(tmp_path: Path) -> None:
+    """In a process of its own: under pytest, warnings are pytest's."""
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"document": "A fair.", "summary": "A fair."}\n{"document": "B"}\n', encoding="utf-8")
+    data = json.dumps({"path": str(rows), "on_bad_row": "skip"})
+    ran = subprocess.run(
+        [sys.executable, "-m", "textgym.cli", "sample", "--data", data, "--n", "1"], capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    said = [line for line in ran.stderr.splitlines() if "skipped 1 of 2" in line]
+    assert len(said) == 1
+    assert said[0].startswith("warning: ")
+    assert ".py" not in ran.stderr

@@ -228,6 +228,8 @@ def test_all_runs_are_checked_before_the_first_begins(
         (["--agents", "ppo", "--num-updates", "0"], "num_updates must be an integer of at least 1"),
         (["--agents", "ppo", "--env", "Translate"], "env must be a whole id"),
         (["somewhere", "--agents", "ppo"], "agents must be left out where folders are compared"),
+        (["somewhere", "--num-updates", "9"], "num_updates must be left out where folders are compared, got 9"),
+        (["somewhere", "--env", "textgym/Dialogue-v0"], "env must be left out where folders are compared"),
     ],
 )
 def test_bad_input_is_told_by_name(given: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

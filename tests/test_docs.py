@@ -237,7 +237,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.ci
-@pytest.mark.xdist_group("site")
 def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert len(pages) > 25
@@ -251,7 +250,6 @@ def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
 
 
 @pytest.mark.ci
-@pytest.mark.xdist_group("site")
 def test_each_environment_has_its_page(site: Path) -> None:
     headings = ["Description", "Action Space", "Observation Space", "Rewards", "Starting State", "Episode End"]
     headings += ["Information", "Arguments", "Version History", "A Rendered Episode"]
@@ -265,7 +263,6 @@ def test_each_environment_has_its_page(site: Path) -> None:
 
 
 @pytest.mark.ci
-@pytest.mark.xdist_group("site")
 def test_every_public_docstring_is_in_the_reference(site: Path) -> None:
     """Names with a docstring in a few modules of each floor."""
     known = {m for page in (site / "api").glob("*.html") for m in re.findall(r'id="(textgym[\w.]+)"', page.read_text())}
@@ -283,7 +280,6 @@ def test_every_public_docstring_is_in_the_reference(site: Path) -> None:
 
 
 @pytest.mark.ci
-@pytest.mark.xdist_group("site")
 def test_every_command_is_in_the_reference(site: Path) -> None:
     from textgym.agents import commands
 

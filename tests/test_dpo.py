@@ -29,9 +29,10 @@ from textgym.agents import dpo
 from textgym.agents.conversations import Pair
 from textgym.agents.distributed import World
 from textgym.agents.dpo import DPOConfig, JudgedData, Trainer, dpo_loss, ipo_loss
-from textgym.agents.offline import draw_batch, learning_rate, pack_groups, weighted_mean
-from textgym.agents.packing import Episode, pack
+from textgym.agents.offline import draw_batch, weighted_mean
+from textgym.agents.packing import Episode, pack, pack_groups
 from textgym.agents.policy import reference_logprobs
+from textgym.agents.updates import learning_rate
 from textgym.cli import main
 from textgym.feedback.preferences import Preference, write_preferences
 from textgym.types import Message
@@ -525,7 +526,7 @@ def test_two_processes_take_the_step_of_one(config: DPOConfig, monkeypatch: pyte
 
 def test_the_rate_rises_and_falls(config: DPOConfig) -> None:
     given = replace(config, num_updates=10, warmup_updates=4, learning_rate=1.0)
-    rates = [learning_rate(given, u) for u in range(10)]
+    rates = [learning_rate(given, u, given.warmup_updates) for u in range(10)]
     np.testing.assert_allclose(rates[:4], [0.25, 0.5 * 0.91, 0.75 * 0.82, 0.73])
     np.testing.assert_allclose(rates[-1], 1 - 0.9 * 0.9)
 

@@ -287,6 +287,17 @@ def test_a_lab_that_was_stopped_goes_on_to_the_same_samples(
         overoptimize(replace(parts, n=8))
 
 
+def test_a_folder_in_which_nothing_was_done_is_not_spoilt_by_a_wrong_name(tmp_path: Path) -> None:
+    """Its config.json is all there is, and another config may take the folder; one with anything in it is kept."""
+    asked = replace(TOY, out=str(tmp_path / "lab"))
+    with pytest.raises(ValueError, match="is a path where no folder is"):
+        overoptimize(replace(asked, policy="./nowhere"))
+    lab.require_same(asked, tmp_path / "lab")
+    (tmp_path / "lab" / "samples.jsonl").write_text("")
+    with pytest.raises(ValueError, match=r"policy was '\./nowhere' and is"):
+        lab.require_same(asked, tmp_path / "lab")
+
+
 def test_half_a_line_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
     assert drop_half_line(path) == 0

@@ -341,3 +341,12 @@ def test_a_saved_policy_remembers_its_end_of_turn_and_its_owner_stays_as_it_was(
     assert ChatTokenizer(tokenizer.hf).end_of_turn == tokenizer.hf.eos_token_id != tokenizer.end_of_turn
     loaded = load_language_model(tmp_path)
     assert loaded.generation_config.eos_token_id == loaded.config.eos_token_id == tokenizer.end_of_turn
+
+
+def test_a_model_that_was_saved_without_its_tokenizer_is_told_so(tmp_path):
+    """transformers makes an empty tokenizer from a GPT-2's config, which would encode every prompt to nothing."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    GPT2LMHeadModel(GPT2Config(vocab_size=64, n_positions=32, n_embd=8, n_layer=1, n_head=1)).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="has no tokenizer files: save it beside the model"):
+        load_tokenizer(tmp_path)

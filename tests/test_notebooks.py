@@ -103,7 +103,7 @@ def test_it_imports_only_what_its_readers_have(path: Path) -> None:
     source = "\n".join(c.source for c in code_cells(execute.read(path)))
     names = set(re.findall(r"^\s*(?:from|import) (\w+)", source, flags=re.MULTILINE))
     needed = {"textgym", "gymnasium", "numpy", "torch", "transformers", "tokenizers"}
-    theirs = {*needed, "matplotlib", "cycler", "ipywidgets", "IPython"}
+    theirs = {*needed, "matplotlib", "cycler", "ipywidgets", "IPython", "stable_baselines3"}
     assert names - theirs - set(sys.stdlib_module_names) == set()
 
 

@@ -1,4 +1,4 @@
-"""Other people's agents at toy size: a CleanRL-style loop, the SB3 examples, TorchRL, RLlib.
+"""Other people's agents at toy size: a CleanRL-style loop, the SB3 examples, TorchRL, Tianshou, RLlib.
 
 A framework that is not installed is skipped; `docs/agents.md` says which were run, and what came out.
 """
@@ -157,6 +157,16 @@ def test_torchrl_checks_the_specs(env_id: str, small: dict[str, Any]) -> None:
 def test_torchrl_example_runs(small: dict[str, Any]) -> None:
     pytest.importorskip("torchrl")
     rewards = example("torchrl_ppo").train("textgym/Translate-v0", updates=2, frames=64, **small)
+    assert len(rewards) == 2
+    assert all(0 <= reward <= 1 for reward in rewards)
+
+
+# -- Tianshou --------------------------------------------------------------------------------------
+
+
+def test_tianshou_example_runs(small: dict[str, Any]) -> None:
+    pytest.importorskip("tianshou")
+    rewards = example("tianshou_ppo").train("textgym/Translate-v0", updates=2, frames=64, **small)
     assert len(rewards) == 2
     assert all(0 <= reward <= 1 for reward in rewards)
 

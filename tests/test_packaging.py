@@ -2,7 +2,8 @@
 each extra. Slow, and pip needs an index: all but the lists of versions belong to `make ci`.
 
 An extra is tried in an environment of its own that sees the one with the required dependencies, so torch is installed
-once. What is not tested: other operating systems, and other Pythons than the one that runs the tests.
+once. `make ci` gives a whole file to one process, so the wheel is built once, too. What is not tested: other operating
+systems, and other Pythons than the one that runs the tests.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NOT_SOURCE = shutil.ignore_patterns(".git", ".venv", "build", "dist", "runs", "*.egg-info", "__pycache__", ".*_cache")
-together = pytest.mark.xdist_group("packaging")  # one process makes the wheel and the environments
 
 EXTRAS: dict[str, str] = {  # extra -> a program that uses what it promises
     "sb3": "from textgym.sb3 import LanguageModelPolicy, VecEnv; import sb3_contrib",
@@ -52,7 +52,7 @@ Store("feedback.db")
 assert main(["feedback", "report", "--json"]) == 0
 """,
     "serve": "import textgym.serve.server",
-    "notebooks": "import jupyterlab; import textgym.feedback.widget, ipywidgets",
+    "notebooks": "import jupyterlab; import textgym.feedback.widget, ipywidgets, textgym.sb3, sacrebleu",
     "docs": "import mkdocs, material, mkdocstrings_handlers.python",
 }
 LACKING: dict[str, tuple[str, str]] = {  # what is asked for -> (program, the extra that the error must name)
@@ -143,7 +143,6 @@ def wheel(built: Path) -> Path:
 
 
 @pytest.mark.ci
-@together
 def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"textgym/py.typed", "textgym/assets/manifest.json", "textgym/agents/ppo.py"} <= names
@@ -158,7 +157,6 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
 
 
 @pytest.mark.ci
-@together
 def test_the_sdist_builds_the_same_and_has_no_leftovers(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
@@ -181,7 +179,6 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.ci
-@together
 def test_the_required_dependencies_play_every_id(bare: Path, tmp_path: Path) -> None:
     program = """
 import sys
@@ -208,7 +205,6 @@ for env_id in [i for i in textgym.ENV_IDS if "Remote" not in i]:
 
 
 @pytest.mark.ci
-@together
 @pytest.mark.parametrize("what", LACKING)
 def test_what_is_missing_is_named(bare: Path, tmp_path: Path, what: str) -> None:
     program, extra = LACKING[what]
@@ -218,7 +214,6 @@ def test_what_is_missing_is_named(bare: Path, tmp_path: Path, what: str) -> None
 
 
 @pytest.mark.ci
-@together
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_an_extra_brings_what_it_promises(bare: Path, wheel: Path, tmp_path: Path, extra: str) -> None:
     environment = tmp_path / "env"
@@ -231,7 +226,6 @@ def test_an_extra_brings_what_it_promises(bare: Path, wheel: Path, tmp_path: Pat
 
 
 @pytest.mark.ci
-@together
 def test_a_typed_client_passes_a_type_checker(bare: Path, tmp_path: Path) -> None:
     """Against the installed wheel, so py.typed counts; and a mistake in the client is found, and nothing else."""
     client = (ROOT / "tests" / "typed_client.py").read_text(encoding="utf-8")

@@ -7,7 +7,6 @@ turns, micro-batches, processes, a kill, bad input. That they solve the probes i
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import json
 import os
@@ -24,7 +23,17 @@ import pytest
 import torch
 from probes import PROBES, all_responses, allow_only, write_probe
 from tiny import tiny_policy
-from tiny_runs import assert_same, chat, config, folder, read_checkpoint, read_metrics  # noqa: F401  (fixtures)
+from tiny_runs import (  # noqa: F401  (fixtures)
+    assert_same,
+    chat,
+    config,
+    config_of,
+    folder,
+    make,
+    module_of,
+    read_checkpoint,
+    read_metrics,
+)
 
 from textgym.agents import commands
 from textgym.agents.distributed import World
@@ -36,22 +45,6 @@ from textgym.cli import main
 
 AGENTS = ("reinforce", "rloo", "grpo")
 ON_POLICY = ("reinforce", "rloo")  # and unbiased, GRPO is neither
-
-
-def module_of(name: str) -> Any:
-    return importlib.import_module(f"textgym.agents.{commands.COMMANDS[name].module}")
-
-
-def config_of(name: str, like: Any, **more: Any) -> Any:
-    """An agent's config with what a tiny PPO config says of env, sizes and rate."""
-    shared = ("env", "policy", "data", "reward", "context_length", "max_new_tokens", "num_updates", "device", "dtype")
-    shared += ("prompts_per_update", "samples_per_prompt", "learning_rate", "eval_prompts", "eval_every")
-    given = {field: getattr(like, field) for field in (*shared, "checkpoint_every")}
-    return getattr(module_of(name), commands.COMMANDS[name].config)(**given | more)
-
-
-def make(name: str, like: Any, **more: Any) -> Any:
-    return module_of(name).Trainer(config_of(name, like, **more))
 
 
 def weights(trainer: Any) -> dict[str, torch.Tensor]:

@@ -20,7 +20,7 @@ import torch
 from tiny import tiny_tokenizer
 from tiny_runs import EOT, USER_TURNS, chat, config, folder, make_trainer, weights, with_reward  # noqa: F401
 
-from textgym.agents import runs, stage
+from textgym.agents import devices, stage
 from textgym.agents.ppo import PPOConfig, Trainer
 from textgym.cli import main
 from textgym.types import Transcript
@@ -225,11 +225,11 @@ def test_the_reward_model_is_told_the_device(
     assert set(told) == {"cpu"}
     told.clear()
     asked: list[str] = []
-    monkeypatch.setattr(runs, "choose_device", lambda name: asked.append(name) or torch.device("cpu"))
+    monkeypatch.setattr(devices, "choose_device", lambda name: asked.append(name) or torch.device("cpu"))
     assert main(["evaluate", config.policy, *given]) == 0
     assert set(asked) == {"cpu"}  # never what "auto" would find
     told.clear()
-    monkeypatch.setattr(runs, "choose_device", lambda name: torch.device({"auto": "cuda:1"}[name]))
+    monkeypatch.setattr(devices, "choose_device", lambda name: torch.device({"auto": "cuda:1"}[name]))
     stage.make_env(replace(learned, device="auto"), tiny_tokenizer(), "train", 2)
     assert told == ["cuda:1"]
 

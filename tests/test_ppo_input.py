@@ -23,7 +23,7 @@ from tiny import tiny_tokenizer
 from tiny_runs import EOT, arguments, config, folder, read_metrics, weights, with_reward  # noqa: F401
 from transformers import LogitsProcessorList
 
-from textgym.agents import evaluate, ppo, report, runs, stage
+from textgym.agents import devices, evaluate, ppo, report, runs, stage
 from textgym.agents.ppo import PPOConfig, Trainer
 from textgym.cli import main
 from textgym.models.tokenizer import load_tokenizer
@@ -137,7 +137,7 @@ def test_a_run_prints_its_progress_and_the_same_prompts_before_and_after(
     config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(runs, "choose_dtype", lambda dtype, device: torch.bfloat16)
+    monkeypatch.setattr(devices, "choose_dtype", lambda dtype, device: torch.bfloat16)
     for has_rich in (True, False):
         run = tmp_path / f"rich is {has_rich}"
         with monkeypatch.context() as patched:

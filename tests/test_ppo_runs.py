@@ -293,3 +293,30 @@ def test_a_run_is_resumed_with_its_own_config_only(
     with pytest.raises(ValueError, match=r"learning_rate was 0\.003 and is 0\.1\. Give the old values"):
         ppo.train(replace(config, run=str(run), resume=True, learning_rate=0.1))
     assert {"env", "policy", "reward", "data", "seed", "prompts_per_update", "dtype"}.isdisjoint(folders.MAY_DIFFER)
+
+
+@pytest.mark.parametrize("name", ["reinforce", "rloo", "best-of-n", "sft"])
+def test_a_run_is_resumed_by_its_own_agent_only(
+    name: str, config: PPOConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another agent would go on from its checkpoint, or write over its figures."""
+    run = ppo.train(replace(config, num_updates=1, run=str(tmp_path / "run")))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    asked = [
+        "train",
+        name,
+        "--policy",
+        config.policy,
+        "--data",
+        str(config.data),
+        "--reward",
+        "chrf",
+        "--run",
+        str(run),
+    ]
+    capsys.readouterr()
+    assert main([*asked, "--resume"]) == 1
+    assert f"resume cannot go on in {str(run)!r} as {name}, ppo began it" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert main(["train", "ppo", *arguments(config, run / "policy"), "--resume"]) == 1  # a model has a config.json too
+    assert "is no run's folder" in capsys.readouterr().err

@@ -88,6 +88,47 @@ def test_options_pick_examples_once() -> None:
         env.reset()
 
 
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("limit", [None, 5])
+def test_so_many_episodes_that_begin_one_after_the_other_play_one_prompt(task: str, limit: int | None) -> None:
+    n, k, rng = 6, 4, np.random.default_rng(0)
+    inner = VectorReferenceLogprob(native(task, n, max_episode_steps=limit), beta=0.1, model=tiny_policy())
+    env = VecEnv(inner, samples_per_prompt=k)
+    env.seed(0)
+    observations = env.reset()
+    begun = [info["index"] for info in env.reset_infos]
+    for _ in range(80):
+        lengths = (observations >= 0).sum(axis=1)
+        observations, _, dones, infos = env.step(random_tokens(rng, n))
+        for row in dones.nonzero()[0]:
+            begun.append(env.reset_infos[row]["index"])
+            prompt = TOKENIZER.prompt_ids(TASKS[task]()[begun[-1]].prompt)
+            assert observations[row][: len(prompt) + 1].tolist() == [*prompt, -1]
+            last = infos[row]["terminal_observation"]  # that of the episode that is over, not of the one begun
+            assert (last >= 0).sum() > lengths[row]
+        assert (inner._states == observations).all()  # wrappers between have seen the change
+    assert len(begun) > 30
+    for at in range(0, len(begun) - k, k):
+        assert len(set(begun[at : at + k])) == 1
+    assert len(set(begun)) > len(begun) / k / 2
+
+
+@pytest.mark.parametrize("env_id", textgym.ENV_IDS)
+def test_every_id_shares_prompts(env_id: str, tmp_path: Path) -> None:
+    tokenizer = save_tiny_tokenizer(tmp_path)
+    sizes = {"context_length": 640, "max_new_tokens": 4, "reward": "gold", "tokenizer": tokenizer}
+    env, rng = VecEnv(gym.make_vec(env_id, num_envs=4, **sizes), samples_per_prompt=4), np.random.default_rng(0)
+    env.seed(0)
+    env.reset()
+    begun = [info["index"] for info in env.reset_infos]
+    for _ in range(60):
+        _, _, dones, _ = env.step(rng.integers(V, size=4))
+        begun += [env.reset_infos[row]["index"] for row in dones.nonzero()[0]]
+    groups = [set(begun[at : at + 4]) for at in range(0, len(begun) - 4, 4)]
+    assert len(groups) > 1
+    assert all(len(indices) == 1 for indices in groups)
+
+
 def test_one_reward_call_a_step() -> None:
     reward = Counted()
     env = VecEnv(native("echo", 8, reward))
@@ -144,6 +185,8 @@ def test_what_cannot_be_adapted_is_refused() -> None:
         VecEnv(native("echo", 2, action="response"))
     with pytest.raises(TypeError, match="make_vec"):
         VecEnv(single("echo"))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="samples_per_prompt"):
+        VecEnv(native("echo", 2), samples_per_prompt=0)
 
 
 # -- algorithms as they are ------------------------------------------------------------------------
@@ -233,6 +276,45 @@ def test_minibatches_are_whole_responses_read_once(monkeypatch: pytest.MonkeyPat
     responses = len(pieces(agent.rollout_buffer.episode_starts))
     assert 3 <= sum(read) <= responses < 6 * 24 / 2  # fewer where responses begin alike
     assert len(read) == 3  # 144 steps in minibatches of about 48
+
+
+def test_samples_of_a_prompt_are_read_once_and_learned_from_together() -> None:
+    """Rollouts, log-probabilities and weights as without any cache; what is read falls."""
+    agents = []
+    for samples, keeps in ((4, True), (4, False), (1, True)):
+        env = VecEnv(native("echo", 8, max_episode_steps=9), samples_per_prompt=samples)
+        agents.append(make_agent(env, n_steps=24, batch_size=96, policy_kwargs={"keeps_cache": keeps}))
+        agents[-1].learn(8 * 24)
+    shared, plain, _ = (agent.rollout_buffer for agent in agents)
+    np.testing.assert_array_equal(shared.actions, plain.actions)
+    for name in ("log_probs", "values"):
+        np.testing.assert_allclose(getattr(shared, name), getattr(plain, name), atol=1e-5)
+    for a, b in zip(*(agent.policy.parameters() for agent in agents[:2]), strict=True):
+        assert float((a - b).detach().abs().mean()) < 2e-5
+    prompts = [{o.tobytes() for o in shared.observations[steps]} for steps in shared._pieces]
+    assert not any(a & b for i, a in enumerate(prompts) for b in prompts[:i])
+    assert len(prompts) < len(agents[2].rollout_buffer._pieces) / 2
+    assert agents[0].policy.reader.tokens_read < 0.8 * agents[2].policy.reader.tokens_read
+
+
+def test_the_gradient_of_shared_responses_is_that_of_each_alone() -> None:
+    agent = make_agent(VecEnv(native("echo", 8), samples_per_prompt=4))
+    agent.learn(8 * 24)
+    policy, buffer = agent.policy, agent.rollout_buffer
+    gradients, outputs = [], []
+    for batches in ([np.arange(8 * 24)], [np.array([i]) for i in range(8 * 24)]):
+        policy.optimizer.zero_grad()
+        found = []
+        for steps in batches:
+            data = buffer._get_samples(steps)
+            values, logprobs, entropy = policy.evaluate_actions(data.observations, data.actions)
+            advantages = data.advantages.flatten()
+            (-(advantages * logprobs).sum() + values.sum() - 0.1 * entropy.sum()).backward()
+            found.append(torch.stack([values.detach().flatten(), logprobs.detach(), entropy.detach()]))
+        outputs.append(torch.cat(found, dim=1))
+        gradients.append(torch.cat([p.grad.flatten() for p in policy.parameters()]))
+    torch.testing.assert_close(outputs[0], outputs[1], atol=1e-5, rtol=1e-5)
+    assert float((gradients[0] - gradients[1]).norm() / gradients[1].norm()) < 1e-5
 
 
 def test_pieces_and_minibatches_by_hand() -> None:

@@ -423,6 +423,7 @@ def test_a_stranger_chooses_plain_options_and_nothing_of_the_servers() -> None:
             ({"env": "textgym/Summarize-v0"}, "env must be one of ['textgym/Dialogue-v0'], which this server has"),
             ({"env": ["x"]}, "env must be one of"),
             ({"env": DIALOGUE, "options": []}, "options must be an object, got list"),
+            ({"env": DIALOGUE, "num_env": 4}, "the body has the unknown field 'num_env', known are"),
             ({"env": DIALOGUE, "num_envs": 0}, "num_envs must be an integer from 1 to 1024, got 0"),
             ({"env": DIALOGUE, "num_envs": 10**6}, "num_envs must be an integer from 1 to 1024, got 1000000"),
             ({"env": DIALOGUE, "num_envs": "2"}, "num_envs must be an integer from 1 to 1024, got '2'"),
@@ -452,6 +453,7 @@ def test_what_is_no_request_is_refused_and_the_server_lives_on() -> None:
             ("/sessions", b"[" * 1900, 400, "JSON"),
             ("/sessions", b'{"env": "' + b"x" * 3000 + b'"}', 413, "2000 bytes"),
             (step, b'{"number": 1, "action": "' + b"x" * 99_000 + b'"}', 413, "2000 bytes"),
+            (f"/sessions/{token}/reset", {"number": 1, "sed": 3}, 400, "did you mean 'seed'?"),
             (step, {"number": 1}, 400, "the body must have 'action'"),
             (step, {"number": 2, "action": {"$pickle": "x"}}, 400, "known are"),
             (f"/sessions/{token}/fly", {}, 404, "no call 'fly'"),
@@ -527,6 +529,8 @@ def test_a_policy_answers_what_chat_programs_ask(tmp_path: Path) -> None:
     tiny_policy().save_pretrained(tmp_path)
     save_tiny_tokenizer(tmp_path)
     messages = [{"role": "user", "content": "Say something <|end|>."}]
+    with pytest.raises(ValueError, match=r"policy='\./nowhere' is a path where no folder is"):
+        ChatPolicy("./nowhere")
     with serving(load_policy=lambda: ChatPolicy(str(tmp_path))) as server:
         endpoint = ChatEndpoint(server.url + "/v1", "any", temperature=1.0, max_tokens=12, wait=0.0)
         said = [endpoint.complete(messages, seed=seed) for seed in (1, 1, 2)]

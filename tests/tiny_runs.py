@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from tiny import save_tiny_tokenizer, tiny_policy, tiny_reward, tiny_tokenizer
 
+from textgym.agents import commands
 from textgym.agents.ppo import PPOConfig, Trainer
 
 EOT = tiny_tokenizer().end_of_turn
@@ -89,6 +91,26 @@ def with_reward(config: PPOConfig, reward: Any) -> PPOConfig:
 
 def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in trainer.policy.state_dict().items()}
+
+
+def module_of(name: str) -> Any:
+    """An agent's module, by its name on the command line."""
+    return importlib.import_module(f"textgym.agents.{commands.COMMANDS[name].module}")
+
+
+def config_of(name: str, like: Any, **more: Any) -> Any:
+    """An agent's config with what a tiny PPO config says of env, sizes and rate."""
+    shared = ("env", "policy", "data", "reward", "context_length", "max_new_tokens", "num_updates", "device", "dtype")
+    shared += ("prompts_per_update", "samples_per_prompt", "learning_rate", "eval_prompts", "eval_every")
+    kind = getattr(module_of(name), commands.COMMANDS[name].config)
+    known = {field.name for field in fields(kind)}
+    given = {field: getattr(like, field) for field in (*shared, "checkpoint_every") if field in known}
+    return kind(**given | more)
+
+
+def make(name: str, like: Any, **more: Any) -> Any:
+    """An agent's trainer on such a config."""
+    return module_of(name).Trainer(config_of(name, like, **more))
 
 
 def arguments(config: PPOConfig, run: Path, **more: Any) -> list[str]:

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 from textgym.commands import table
@@ -46,6 +47,7 @@ def run_safely(command: Callable[[], int]) -> int:
     from textgym.http_json import EndpointError
     from textgym.tasks.rows import FileChangedError
 
+    before, warnings.formatwarning = warnings.formatwarning, _say_warning
     expected = (ValueError, TypeError, ImportError, OSError, FloatingPointError, MemoryError, GymnasiumError)
     try:
         return command()
@@ -60,6 +62,13 @@ def run_safely(command: Callable[[], int]) -> int:
             raise
         print(f"textgym: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    finally:
+        warnings.formatwarning = before
+
+
+def _say_warning(message: Warning | str, category: type[Warning], *where: object, **more: object) -> str:
+    """A warning in a line of its own, without the line of code that gave it."""
+    return f"warning: {message}\n"
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -50,6 +50,8 @@ def play(
     """
     if as_ not in ("policy", "user"):
         raise ValueError(f"as_ must be 'policy' or 'user', got {as_!r}")
+    if as_ == "policy" and policy != "embedded":
+        raise ValueError(f"policy is who answers a user: it needs as_='user' (--as user), got policy={policy!r} alone")
     checks.whole("episodes", episodes, least=1)
     if index is not None:
         checks.whole("index", index, least=0)

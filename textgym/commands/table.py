@@ -241,5 +241,5 @@ def load_tyro() -> Any:
     try:
         import tyro
     except ImportError as error:
-        raise ImportError("the command line needs tyro: pip install 'textgym[train]'") from error
+        raise ImportError("the command line needs tyro: pip install 'textgym[train]' (feedback, serve)") from error
     return tyro

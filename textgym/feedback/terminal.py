@@ -1,9 +1,9 @@
-"""Judging without a browser: in a terminal, over ssh, in a notebook cell. The same store, the same rules.
+"""Judging without a browser: in a terminal, over ssh. The same store, the same rules.
 
     textgym feedback judge --rater anna --data pairs.jsonl
 
-Here one types a letter and Enter, because single keys cannot be read the same way everywhere. In a notebook:
-`judge(Store("feedback.db"), "anna")`.
+Here one types a letter and Enter, because single keys cannot be read the same way everywhere. A notebook has buttons:
+widget.py.
 """
 
 from __future__ import annotations

@@ -329,6 +329,10 @@ def load_tokenizer(spec: Any = "embedded") -> ChatTokenizer:
     place = find_model(EMBEDDED if str(spec) == "embedded" else spec, "tokenizer")
     with says_what_failed(f"tokenizer={str(spec)!r} could not be loaded"):
         hf = AutoTokenizer.from_pretrained(place.name, **place.options)
+    if not hf.get_vocab().keys() - set(hf.all_special_tokens):  # transformers makes an empty one from a model's config
+        raise ValueError(
+            f"tokenizer={str(spec)!r} has no tokenizer files: save it beside the model, or name another one"
+        )
     return ChatTokenizer(hf, **options)
 
 

@@ -35,8 +35,8 @@ class ChatPolicy:
         from textgym.models.tokenizer import load_tokenizer
 
         self.name = policy
+        self.model = load_language_model(policy, device)  # first, so that a wrong name is called a policy
         self.tokenizer = load_tokenizer(policy if tokenizer is None else tokenizer)
-        self.model = load_language_model(policy, device)
         require_fit(self.model, self.tokenizer)
         self.forbidden = forbidden_tokens(self.model, self.tokenizer)
         self.positions = int(getattr(self.model.config, "max_position_embeddings", None) or 2**15)

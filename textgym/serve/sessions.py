@@ -12,7 +12,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -30,7 +30,14 @@ from textgym.serve.wire import decode, encode
 # What a stranger may choose. The rest (data, reward, tokenizer, device) names things of this machine.
 OPTIONS = ("action", "split", "data_seed", "context_length", "max_new_tokens", "max_turns", "mask")
 VECTOR_OPTIONS = ("max_episode_steps", "autoreset_mode")
-NUMBERED = ("reset", "step", "respond")  # calls that change an env
+# Calls that change an env, with the fields of their bodies. A field that is misspelt must not be passed over: a "sed"
+# would leave an episode without its seed.
+NUMBERED = {
+    "reset": ("number", "seed", "options"),
+    "step": ("number", "action"),
+    "respond": ("number", "responses"),
+}
+OPENING = ("env", "options", "num_envs")
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ class Session:
         Raises:
             RequestError: a number that is not the next one, or a repeated one with another body.
         """
+        _require_known(body, NUMBERED[call])
         number = _field(body, "number")
         if type(number) is not int or not 1 <= number < 2**53:
             raise RequestError(400, f"number must be an integer from 1 to 2**53 - 1, got {number!r:.60}", "ValueError")
@@ -181,6 +189,7 @@ class Sessions:
     def open(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A new session, described. Raises RequestError where there are too many already, ValueError and TypeError for
         arguments that cannot be."""
+        _require_known(body, OPENING)
         self._forget_idle()
         if len(self._sessions) >= self.limits.max_sessions:
             raise RequestError(429, f"there are {self.limits.max_sessions} sessions, and no more", retry_after=2)
@@ -280,6 +289,15 @@ def _field(body: Mapping[str, Any], name: str) -> Any:
     if name not in body:
         raise RequestError(400, f"the body must have {name!r}, it has {sorted(body)[:20]}", "ValueError")
     return body[name]
+
+
+def _require_known(body: Mapping[str, Any], known: Sequence[str]) -> None:
+    for name in body:
+        if name not in known:
+            told = (
+                f"the body has the unknown field {name!r:.40}, known are {list(known)}{checks.hint(name[:40], known)}"
+            )
+            raise RequestError(400, told, "ValueError")
 
 
 def _describe(env: Any) -> dict[str, Any]:

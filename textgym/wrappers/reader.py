@@ -162,16 +162,19 @@ class CachedReader:
 
     def _take_over(self, tokens: Tensor, lengths: Tensor, rows: Tensor) -> Tensor:
         """Lets rows that begin anew copy all but their last token from rows that hold it; which could."""
-        same = (tokens[rows, None] == self._seen) & (self._seen >= 0)  # (F, B, C)
-        common, other = same.cumprod(dim=2).sum(dim=2).max(dim=1)
-        before = lengths[rows] - 1
-        found = (common >= before) & (before > 0)
-        rows, other, before = rows[found], other[found], before[found]
-        if len(rows):
+        taken, others = [], []
+        for row in rows.tolist() if self._lengths.any() else ():  # row by row: a table of all pairs can be gigabytes
+            before = int(lengths[row]) - 1
+            holds_it = (self._seen[:, :before] == tokens[row, :before]).all(dim=1).nonzero()
+            if before > 0 and len(holds_it):
+                taken.append(row)
+                others.append(int(holds_it[0]))
+        found, other = (torch.tensor(x, dtype=torch.long, device=tokens.device) for x in (taken, others))
+        if taken:
+            self._lengths[found] = lengths[found] - 1
             for slots in self._slots:
-                slots.take_over(rows, other, int(before.max()))
-            self._lengths[rows] = before
-        return rows
+                slots.take_over(found, other, int(self._lengths[found].max()))
+        return found
 
     def _read_newest(self, tokens: Tensor, grown: Tensor) -> None:
         """One token of every row. Rows that did not grow compute along, and their result is dropped."""
