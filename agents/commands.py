@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "reinforce": Command("reinforce", "REINFORCEConfig", "train", "the plain policy gradient, one step a batch"),
     "rloo": Command("rloo", "RLOOConfig", "train", "a prompt's other samples as the baseline, no critic"),
     "grpo": Command("grpo", "GRPOConfig", "train", "PPO's clipped ratio, groups in place of the critic"),
+    "sb3": Command("sb3", "SB3Config", "train", "Stable-Baselines3's PPO, run and written down like the others"),
     "dpo": Command("dpo", "DPOConfig", "train", "straight from judged pairs, with no reward model between"),
     "sft": Command("sft", "SFTConfig", "train", "supervised tuning on references or on chosen responses"),
     "best-of-n": Command("best_of_n", "BestOfNConfig", "train", "the best of n samples: measured, or distilled (RAFT)"),

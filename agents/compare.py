@@ -30,7 +30,7 @@ from .comparison import Result, draw, group, read_result, show, summarise
 from .folders import describe, holds_run, require_same
 from .runs import read_rows, to_json, versions
 
-OTHERS = ("sb3", "cleanrl", "torchrl", "rllib")  # what a reader of docs/agents.md may ask for
+OTHERS = ("cleanrl", "torchrl", "rllib")  # what a reader of docs/agents.md may ask for
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class CompareConfig:
             if name not in comparable():
                 near = difflib.get_close_matches(name, comparable(), n=1)
                 meant = f"; did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"agents must be of {comparable()}, got {name!r}{meant}")
+                raise ValueError(f"agents must be among {comparable()}, got {name!r}{meant}")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds must be one or several different numbers, got {list(self.seeds)}")
         for seed in self.seeds:

@@ -250,8 +250,10 @@ class Stage:
         self.fast_products = state.get("fast_products", False)
 
 
-def make_env(config: OnlineConfig, tokenizer: ChatTokenizer, split: str, num_envs: int) -> Any:
-    """The native vector env that an agent plays in; it never resets by itself. Its reward model is on the device."""
+def make_env(
+    config: OnlineConfig, tokenizer: ChatTokenizer, split: str, num_envs: int, autoreset_mode: str = "Disabled"
+) -> Any:
+    """The native vector env that an agent plays in; ours never resets by itself. Its reward model is on the device."""
     given: dict[str, Any] = {"reward": config.reward, "data": config.data, "context_length": config.context_length}
     given["max_new_tokens"] = config.max_new_tokens
     return gym.make_vec(
@@ -262,7 +264,7 @@ def make_env(config: OnlineConfig, tokenizer: ChatTokenizer, split: str, num_env
         split=split,
         data_seed=config.data_seed,
         device=str(devices.choose_device(config.device)),
-        autoreset_mode="Disabled",
+        autoreset_mode=autoreset_mode,
         **{name: value for name, value in given.items() if value is not None},
     )
 

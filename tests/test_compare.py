@@ -221,8 +221,8 @@ def test_all_runs_are_checked_before_the_first_begins(
     [
         ([], "agents must name some of"),
         (["--agents", "rlo"], "got 'rlo'; did you mean 'rloo'"),
-        (["--agents", "assets"], "agents must be of"),
-        (["--agents", "ppo,sb3"], "agents has 'sb3', which leaves no run's folder"),
+        (["--agents", "assets"], "agents must be among"),
+        (["--agents", "ppo,torchrl"], "agents has 'torchrl', which leaves no run's folder"),
         (["--agents", "ppo", "--seeds", "1", "1"], "seeds must be one or several different numbers"),
         (["--agents", "ppo", "--seeds", "-1"], "seeds must be an integer of at least 0"),
         (["--agents", "ppo", "--num-updates", "0"], "num_updates must be an integer of at least 1"),
