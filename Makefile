@@ -31,9 +31,10 @@ endif
 demo: $(INSTALLED)
 	$(BIN)/python -m textgym.cli train ppo --env $(ENV) --seed $(SEED) $(ARGS)
 
-# Two processes of one thread each: what two cores can carry, and no more memory than that.
+# Two processes of one thread each: what two cores can carry, and no more memory than that. The one that is done first takes
+# tests from the other, for some are long.
 test: $(INSTALLED)
-	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 $(ARGS)
+	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 # Whole files go to a process, because their tests share what is dear to make (a built wheel, the site).
 ci: $(INSTALLED)

@@ -44,7 +44,7 @@ def said_by(name: str, env: Any, seed: int = 0) -> Any:
 def test_names() -> None:
     assert find_baseline("lead-12") == Baseline("lead-12", "lead", 12)
     assert find_baseline("random") == Baseline("random", "random")
-    for policy in ("embedded", "lead-singer-of-a-band/model", "org/random", "randomly"):
+    for policy in ("embedded", "lead-singer-of-a-band/model", "org/random", "org/randomly"):
         assert find_baseline(policy) is None
     for wrong in ("lead", "lead-", "lead-0", "lead-three", "lead--1", "lead-²"):
         with pytest.raises(ValueError, match=r"must be named lead-N.*got 'lead"):
