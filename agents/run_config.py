@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import gymnasium as gym
+
+import textgym  # noqa: F401  (registers the ids)
 from textgym import checks
 from textgym.envs.registration import ENV_IDS
 from textgym.types import SPLITS
@@ -63,11 +66,15 @@ class RunConfig:
         return self.num_updates
 
     def check(self) -> None:
-        """Raises TypeError for a value of the wrong kind, ValueError for one that cannot work, early."""
+        """Raises TypeError for a value of the wrong kind, ValueError for one that cannot work, early.
+
+        And gymnasium.error.NameNotFound, or its like, for an id that is not registered.
+        """
         check_kinds(self)
         for known in ENV_IDS:
             if self.env in (known.removeprefix("textgym/"), known.removeprefix("textgym/").removesuffix("-v0")):
                 raise ValueError(f"env must be a whole id, {known!r}, got {self.env!r}")
+        gym.spec(self.env)  # raises Gymnasium's own error for an unknown one, with the id that may be meant
         for name in ("num_updates", "batch_tokens"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"{name} must be None or at least 1, got {getattr(self, name)}")

@@ -227,6 +227,7 @@ def test_all_runs_are_checked_before_the_first_begins(
         (["--agents", "ppo", "--seeds", "-1"], "seeds must be an integer of at least 0"),
         (["--agents", "ppo", "--num-updates", "0"], "num_updates must be an integer of at least 1"),
         (["--agents", "ppo", "--env", "Translate"], "env must be a whole id"),
+        (["--agents", "ppo", "--env", "textgym/Trnslate-v0"], "Environment `Trnslate` doesn't exist"),
         (["somewhere", "--agents", "ppo"], "agents must be left out where folders are compared"),
         (["somewhere", "--num-updates", "9"], "num_updates must be left out where folders are compared, got 9"),
         (["somewhere", "--env", "textgym/Dialogue-v0"], "env must be left out where folders are compared"),
