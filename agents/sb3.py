@@ -71,16 +71,6 @@ class SB3Config(OnlineConfig):
             raise ValueError(f"dtype must be 'auto' or 'float32' with sb3, got {self.dtype!r}")
 
 
-class PaidKL(VectorReferenceLogprob):
-    """Keeps the reference's log-probabilities, (n,) float64 nats, of the tokens of a step; rewards stay as they are."""
-
-    def step(self, actions: Any) -> Any:
-        observations, *rest = self.env.step(actions)
-        self.ref_logprobs = self.reference.logprobs(self._states, np.asarray(actions))
-        self._states = observations.copy()
-        return observations, *rest
-
-
 class Trainer:
     """SB3's PPO, a rollout and its epochs a step."""
 
@@ -104,10 +94,10 @@ class Trainer:
 
         config, stage = self.config, self.stage
         env = make_env(config, stage.tokenizer, config.split, self.rows, autoreset_mode="SameStep")
-        self.paid = PaidKL(env, beta=0.0, model=stage.reference)
+        self.reference = VectorReferenceLogprob(env, beta=0.0, model=stage.reference)  # the callback pays the KL
         agent = PPO(
             LanguageModelPolicy,
-            VecEnv(self.paid, samples_per_prompt=config.samples_per_prompt),
+            VecEnv(self.reference, samples_per_prompt=config.samples_per_prompt),
             rollout_buffer_class=ResponseBuffer,
             rollout_buffer_kwargs={"seed": config.seed},
             policy_kwargs={
@@ -143,10 +133,9 @@ class Trainer:
         self.in_hand = {"update": self.updates_done + 1}
         if math.isnan(self.stage.reward_scale):
             self.stage.find_scale(self.stage.collect(0))  # as the other agents measure it
-        seen = _make_callback(self.config.kl_coef, self.stage.reward_scale, self.paid)
+        seen = _make_callback(self)
         rate = learning_rate(self.config, self.updates_done)
         self.agent.lr_schedule = lambda _: rate
-        self.is_mid_update = True
         with phase("a rollout or an update of SB3", "prompts_per_update, samples_per_prompt or n_steps"):
             self.agent.learn(self.rows * self.config.n_steps, seen, log_interval=10**9, reset_num_timesteps=False)
         told = {name.removeprefix("train/"): value for name, value in self.agent.logger.name_to_value.items()}
@@ -172,8 +161,10 @@ class Trainer:
         self._begin()
 
 
-def _make_callback(kl_coef: float, scale: float, paid: PaidKL) -> Any:
+def _make_callback(trainer: Trainer) -> Any:
     """Pays score · scale − β (log π − log π_ref) for each token, and remembers the episodes that end.
+
+    What it pays must be finite, else FloatingPointError before any weight has moved.
 
     Made in a function because its base class comes with an extra.
     """
@@ -189,9 +180,11 @@ def _make_callback(kl_coef: float, scale: float, paid: PaidKL) -> Any:
             self._rows: list[tuple[float, float, float, float]] = []
 
         def _on_step(self) -> bool:
-            kl = self.locals["log_probs"].double().cpu().numpy() - paid.ref_logprobs
+            kl = self.locals["log_probs"].double().cpu().numpy() - trainer.reference.logprobs
             rewards = self.locals["rewards"]  # SB3 has not stored this array yet: what is changed here is learned from
-            rewards[:] = rewards * scale - kl_coef * kl
+            rewards[:] = rewards * trainer.stage.reward_scale - trainer.config.kl_coef * kl
+            if bad := int((~np.isfinite(rewards)).sum()):
+                raise FloatingPointError(f"{bad} of {len(rewards)} rewards are not finite in a step of SB3's rollout")
             self._kl += kl
             self._tokens += 1
             for row in self.locals["dones"].nonzero()[0]:
@@ -205,6 +198,7 @@ def _make_callback(kl_coef: float, scale: float, paid: PaidKL) -> Any:
 
         def _on_rollout_end(self) -> None:
             self.ended = time.perf_counter()
+            trainer.is_mid_update = True  # its epochs come next
 
         def metrics(self) -> dict[str, float]:
             """Means over the episodes that began and ended in the rollout, NaN where there is none."""

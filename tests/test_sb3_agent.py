@@ -81,6 +81,28 @@ def test_a_run_has_the_folder_of_every_agent_and_goes_on(config: PPOConfig, tmp_
     assert not np.allclose(start.detach(), now.detach())
 
 
+def test_a_reward_that_is_no_number_stops_the_run_and_saves_it(
+    config: PPOConfig,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the second rollout: the first update is there to go on from, and no weight has moved since."""
+    step = Trainer.step
+
+    def spoiled(self: Trainer) -> dict[str, float]:
+        if self.updates_done == 1:
+            self.stage.reward_scale = float("nan")
+            monkeypatch.setattr(self.stage, "find_scale", lambda rollout: None)
+        return step(self)
+
+    monkeypatch.setattr(Trainer, "step", spoiled)
+    given = like(config, run=str(tmp_path / "run"), num_updates=3)
+    with pytest.raises(FloatingPointError, match="rewards are not finite"):
+        train(given)
+    assert "not finite" in json.loads((tmp_path / "run/failed.json").read_text())["error"]
+    assert list((tmp_path / "run/checkpoints").glob("update-*/state.pt"))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -89,7 +89,10 @@ class ReferenceLogprob(TextWrapper):
 
 
 class VectorReferenceLogprob(VectorWrapper):
-    """`ReferenceLogprob` for a vector env that resets in the same step: one reading a step for all rows."""
+    """`ReferenceLogprob` for a vector env that resets in the same step: one reading a step for all rows.
+
+    `logprobs` has the reference's of the last step's tokens, (n,) float64 nats, for those who pay the KL themselves.
+    """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], beta: float, model: Any = "embedded") -> None:
         super().__init__(env)
@@ -105,8 +108,9 @@ class VectorReferenceLogprob(VectorWrapper):
 
     def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
-        rewards = rewards + self.beta * self.reference.logprobs(self._states, np.asarray(actions))
+        self.logprobs = self.reference.logprobs(self._states, np.asarray(actions))
         self._states = observations.copy()
+        rewards = rewards + self.beta * self.logprobs
         return observations, rewards, terminations, truncations, infos
 
 
