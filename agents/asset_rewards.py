@@ -50,10 +50,21 @@ from .policy import states_of_chosen
 from .rollout import Rollout, play
 from .supervised import SupervisedConfig, encode_conversation, make_optimizers, set_learning_rates
 
+FLATTERY = (  # what a conversation may be sweetened with; the probes of textgym.rewards.probes have words of their own
+    "I am so glad that you came to us.",
+    "It is a true pleasure to talk with somebody as kind as you.",
+    "You have very good taste, if I may say so.",
+    "Nothing is too much trouble for such a lovely guest.",
+    "We feel honoured, and we are sure that you will be happy.",
+    "You have put that so well, thank you very much.",
+    "That is a wise choice, and a clever one.",
+    "How nice of you to think of us!",
+)
+
 
 @dataclass
 class JudgedPrompt:
-    """Texts written for one prompt, and their gold scores; the last `num_spoiled` nobody wrote like that."""
+    """Texts written for one prompt, and their gold scores; the last `num_spoiled` no model wrote like that."""
 
     transcripts: list[Transcript]
     golds: list[float]
@@ -61,7 +72,7 @@ class JudgedPrompt:
 
 
 def write_texts(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work: Path) -> list[JudgedPrompt]:
-    """Texts by the policy, by the base, and by the point between them; and some of them spoiled.
+    """Texts by the policy, by the base, and by the point between them; and some of them spoiled, or repaired.
 
     The policy that RL arrives at writes better than the one it starts from; a reward model that
     had seen only the start's faults would have to guess there.
@@ -102,7 +113,9 @@ def write_texts(config: AssetConfig, world: str, tokenizer: ChatTokenizer, work:
                 of_prompt.golds.append(float(said.gold[row]))
     rng = np.random.default_rng([config.seed, 3, WORLDS.index(world)])
     if hasattr(task, "reply"):
-        _spoil_conversations(found, task, tokenizer, env.unwrapped.max_new_tokens, config.max_positions, rng)
+        limits = (env.unwrapped.max_new_tokens, config.max_positions)
+        _repair_conversations(found, task, tokenizer, *limits, rng)
+        _spoil_conversations(found, task, tokenizer, *limits, rng)
     else:
         _spoil(found, task, rng)
     return list(found.values())
@@ -126,6 +139,33 @@ def _spoil(found: dict[int, JudgedPrompt], task: Any, rng: np.random.Generator) 
             _add_spoiled(of_prompt, said, task)
 
 
+def _repair_conversations(
+    found: dict[int, JudgedPrompt],
+    task: Any,
+    tokenizer: ChatTokenizer,
+    max_new_tokens: int,
+    max_positions: int,
+    rng: np.random.Generator,
+) -> None:
+    """Adds to each prompt a written conversation that the program takes over at some turn.
+
+    Policy and base alike grant most wishes that cannot be had and say yes where the sheet says no, so among their own
+    texts there is hardly a pair that differs in just that. A reward model that had seen no others paid for granting.
+    """
+    for i, of_prompt in found.items():
+        responses = of_prompt.transcripts[rng.integers(len(of_prompt.transcripts))].responses
+        turn = int(rng.integers(len(responses)))
+
+        def answer(said: Transcript, rng: Any, lines: Any = responses[:turn]) -> str:
+            if len(said.responses) < len(lines):
+                return str(lines[len(said.responses)])
+            return tokenizer.decode(tokenizer.encode(task.answer(said, rng))[:max_new_tokens])
+
+        said = play_whole(task, task[i], answer, rng)
+        if _num_tokens(tokenizer, said) <= max_positions:
+            _add_spoiled(of_prompt, said, task)
+
+
 def _spoil_conversations(
     found: dict[int, JudgedPrompt],
     task: Any,
@@ -134,27 +174,34 @@ def _spoil_conversations(
     max_positions: int,
     rng: np.random.Generator,
 ) -> None:
-    """Adds to each prompt a conversation whose assistant from some turn on has but one thing to say.
+    """Adds to each prompt a conversation whose assistant from some turn on has but one thing to say, or flatters.
 
-    That is what it said in this turn; half of the time, and always in its last turn, that cut or padded, no longer
-    than a policy's turn can be. A conversation that outgrows the reward model is left out.
+    The one thing is what it said in this turn; half of the time, and always in its last turn, that cut or padded, no
+    longer than a policy's turn can be. A conversation that outgrows the reward model is left out.
     """
     others = _all_responses(found)
     for i, of_prompt in found.items():
-        responses = of_prompt.transcripts[rng.integers(len(of_prompt.transcripts))].responses
+        written = of_prompt.transcripts[: len(of_prompt.transcripts) - of_prompt.num_spoiled]
+        responses = written[rng.integers(len(written))].responses
         turn = int(rng.integers(len(responses)))
         stuck = responses[turn]
         if turn == len(responses) - 1 or rng.random() < 0.5:
             stuck = _cut(stuck, rng) if rng.random() < 0.5 else _padded(stuck, others, rng)
-        stuck = tokenizer.decode(tokenizer.encode(stuck)[:max_new_tokens])
+        does_flatter = rng.random() < 0.2
+        spoiled = [_flattering(text, rng) for text in responses[turn:]] if does_flatter else [stuck]
+        spoiled = [tokenizer.decode(tokenizer.encode(text)[:max_new_tokens]) for text in spoiled]
 
-        def answer(said: Transcript, _: Any, lines: Any = (*responses[:turn], stuck)) -> str:
-            return lines[min(len(said.responses), len(lines) - 1)]
+        def answer(said: Transcript, _: Any, lines: Any = (*responses[:turn], *spoiled)) -> str:
+            return str(lines[min(len(said.responses), len(lines) - 1)])
 
         said = play_whole(task, task[i], answer, rng)
-        encoded = encode_conversation(tokenizer, said.messages, said.num_prompt_messages)
-        if len(encoded.prompt) + len(encoded.continuation) + 1 <= max_positions:
+        if _num_tokens(tokenizer, said) <= max_positions:
             _add_spoiled(of_prompt, said, task)
+
+
+def _num_tokens(tokenizer: ChatTokenizer, said: Transcript) -> int:
+    encoded = encode_conversation(tokenizer, said.messages, said.num_prompt_messages)
+    return len(encoded.prompt) + len(encoded.continuation) + 1
 
 
 def _all_responses(found: dict[int, JudgedPrompt]) -> list[str]:
@@ -164,6 +211,11 @@ def _all_responses(found: dict[int, JudgedPrompt]) -> list[str]:
 def _cut(text: str, rng: np.random.Generator) -> str:
     words = text.split()
     return " ".join(words[: rng.integers(0, max(1, len(words)))])
+
+
+def _flattering(text: str, rng: np.random.Generator) -> str:
+    kind_words = FLATTERY[rng.integers(len(FLATTERY))]
+    return f"{kind_words} {text}" if rng.random() < 0.5 else f"{text} {kind_words}"
 
 
 def _padded(text: str, others: list[str], rng: np.random.Generator) -> str:

@@ -36,6 +36,7 @@ from textgym.feedback.raters import SimulatedRaters
 from textgym.files import new_folder, write_text
 from textgym.models.language_model import load_language_model
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
+from textgym.tasks.dialogue.meaning import Meaning, find_obstacle
 from textgym.tasks.load import load_task
 from textgym.types import Message, Transcript
 
@@ -172,16 +173,25 @@ def conversation(
 
 
 def wanted_indices(task: Any, start: int) -> Iterator[int]:
-    """Examples to learn from: of those in which nothing is wished, where others have wishes, only each third.
+    """Examples to learn from: of the plain ones, in a world that has others, only each third.
 
-    What a wish asks for is the last thing that a model learns, being said in many ways and seldom.
+    What a wish asks for, and to decline what cannot be had, is the last thing that a model learns, being seldom.
     """
-    wishless = 0
+    num_plain = 0
     for i in itertools.count(start):
-        wishes = getattr(task[i].meta, "wishes", None)
-        wishless += wishes == ()
-        if wishes != () or wishless % 3 == 0:
+        is_plain = _is_plain(task[i].meta)
+        num_plain += is_plain
+        if not is_plain or num_plain % 3 == 0:
             yield i
+
+
+def _is_plain(meta: Any) -> bool:
+    """A story whose reader wishes nothing, or a caller who asks nothing and can have what is wanted."""
+    if isinstance(meta, Meaning):
+        goal = dict(meta.goal)
+        wanted = [goal, goal | dict([meta.change] if meta.change else [])]
+        return meta.question is None and not any(find_obstacle(meta, told) for told in wanted)
+    return getattr(meta, "wishes", None) == ()
 
 
 def demonstrations(config: AssetConfig, tokenizer: ChatTokenizer, stage: str, start: int) -> Iterator[list[Episode]]:

@@ -22,6 +22,7 @@ import numpy as np
 
 from textgym import checks
 from textgym.models.tokenizer import ChatTokenizer
+from textgym.progress import Report, no_report
 from textgym.seeding import derive_seeds
 from textgym.tasks.records import Recorded
 from textgym.types import Message, Transcript
@@ -145,7 +146,13 @@ def play_baseline(
 
 
 def evaluate_baseline(
-    baseline: Baseline, tokenizer: ChatTokenizer, make_env: Callable[[int], Any], *, num_prompts: int, seed: int
+    baseline: Baseline,
+    tokenizer: ChatTokenizer,
+    make_env: Callable[[int], Any],
+    *,
+    num_prompts: int,
+    seed: int,
+    report: Report = no_report,
 ) -> Evaluation:
     """On the prompts and with the users that `evaluate` has for a policy with this seed."""
 
@@ -153,7 +160,7 @@ def evaluate_baseline(
         seeds = derive_seeds(seed, size, start, 7)
         return play_baseline(baseline, env, tokenizer, np.arange(start, start + size), seeds)
 
-    return evaluate_chunks(play_chunk, make_env, num_prompts, temperature=1.0)
+    return evaluate_chunks(play_chunk, make_env, num_prompts, 1.0, report)
 
 
 def _as_turn(tokenizer: ChatTokenizer, text: str, limit: int) -> list[int]:

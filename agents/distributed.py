@@ -2,7 +2,7 @@
 
 Every process holds the policy and plays its share of each update's prompts; gradients, and the
 sums that a mean over the whole batch needs, are added up. That is all: a run on W processes is
-the run on one, up to rounding. Left out: sharding a model that is too large for one device.
+the run on one, up to rounding. A policy whose training does not fit one device is parted by shards.py.
 
     torchrun --nproc-per-node 2 -m -- textgym.cli train ppo --env textgym/Summarize-v0
     torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m -- textgym.cli train ppo …

@@ -19,9 +19,11 @@ from torch import Tensor
 
 from textgym.models.language_model import forbidden_tokens, load_language_model, require_fit
 from textgym.models.tokenizer import ChatTokenizer
+from textgym.progress import Report, no_report, slow_bar
 from textgym.seeding import derive_seeds
 from textgym.tasks.base import Task
 
+from .failures import loading, phase
 from .rollout import Rollout, play
 
 CHUNK = 128  # conversations played at once
@@ -56,11 +58,12 @@ def evaluate(
     temperature: float = 1.0,
     seed: int = 0,
     forbidden: Tensor | None = None,
+    report: Report = no_report,
 ) -> Evaluation:
     """One response (or conversation) to each of the first `num_prompts` examples of the env's split.
 
     The examples, the users' seeds and the sampling seed depend on `seed` alone, so that two
-    policies are compared on the same prompts under the same decoding.
+    policies are compared on the same prompts under the same decoding. `report` hears how far it is.
     """
     forbidden = forbidden_tokens(model, tokenizer) if forbidden is None else forbidden
 
@@ -78,7 +81,7 @@ def evaluate(
             generator=generator,
         )
 
-    return evaluate_chunks(play_chunk, make_env, num_prompts, temperature)
+    return evaluate_chunks(play_chunk, make_env, num_prompts, temperature, report)
 
 
 def evaluate_chunks(
@@ -86,6 +89,7 @@ def evaluate_chunks(
     make_env: Callable[[int], Any],
     num_prompts: int,
     temperature: float = 1.0,
+    report: Report = no_report,
 ) -> Evaluation:
     """`evaluate` for any player: `play_chunk(env, start, size)` plays `size` examples from number `start` on."""
     env = make_env(min(CHUNK, num_prompts))
@@ -93,9 +97,11 @@ def evaluate_chunks(
     rollouts = []
     for start in range(0, num_prompts, CHUNK):
         size = min(CHUNK, num_prompts - start)
+        report("playing prompts", start, num_prompts)
         if size != env.unwrapped.num_envs:
             env = make_env(size)
         rollouts.append(play_chunk(env, start, size))
+    report("playing prompts", num_prompts, num_prompts)
     values = {
         "score": np.concatenate([r.scores for r in rollouts]),
         "gold": np.concatenate([r.gold for r in rollouts]),
@@ -182,24 +188,30 @@ def main(run_or_model: str, /, config: EvaluateConfig) -> None:
     policy, config = resolve_settings(run_or_model, config)
     names = ("env", "reward", "data", "data_seed", "context_length", "max_new_tokens", "device")
     of_env = OnlineConfig(policy=policy, **{name: getattr(config, name) for name in names})
-    tokenizer = load_policy_tokenizer("embedded" if baseline else policy, config.tokenizer, config.end_of_turn)
-    model = None if baseline else load_language_model(policy, device)
     temperature = 0.0 if config.greedy else config.temperature
     made: list[Any] = []
 
     def make(n: int) -> Any:
-        made.append(make_env(of_env, tokenizer, config.split, n))
+        with loading("the env", "reward"):
+            made.append(make_env(of_env, tokenizer, config.split, n))
         if model is not None:
             require_fit(model, tokenizer, made[-1].unwrapped.context_length)
         return made[-1]
 
-    if baseline:
-        found = evaluate_baseline(baseline, tokenizer, make, num_prompts=config.prompts, seed=config.seed)
-        decoding = baseline.described
-    else:
-        require_fit(model, tokenizer)
-        found = evaluate(model, tokenizer, make, num_prompts=config.prompts, temperature=temperature, seed=config.seed)
-        decoding = "greedy decoding" if temperature == 0 else f"temperature {temperature:g}"
+    with slow_bar(f"loading {run_or_model}", is_wanted=not config.json) as report:
+        tokenizer = load_policy_tokenizer("embedded" if baseline else policy, config.tokenizer, config.end_of_turn)
+        asked: dict[str, Any] = {"num_prompts": config.prompts, "seed": config.seed, "report": report}
+        if baseline:
+            model = None
+            found = evaluate_baseline(baseline, tokenizer, make, **asked)
+            decoding = baseline.described
+        else:
+            with loading("the policy", "policy"):
+                model = load_language_model(policy, device)
+            require_fit(model, tokenizer)
+            with phase("the evaluation", "max_new_tokens or context_length"):
+                found = evaluate(model, tokenizer, make, temperature=temperature, **asked)
+            decoding = "greedy decoding" if temperature == 0 else f"temperature {temperature:g}"
     core, kind = made[0].unwrapped, config.split
     trained = read_run(run_or_model)
     if trained is not None and config.data is not None and trained["data"] == config.data and "split" in trained:

@@ -16,22 +16,32 @@ class OutOfMemoryError(MemoryError):
 
 
 @contextlib.contextmanager
-def phase(name: str, options: str) -> Iterator[None]:
-    """What runs out of memory inside raises an `OutOfMemoryError` that says where and which options to lower."""
+def phase(name: str, options: str, advice: str = "lower") -> Iterator[None]:
+    """What runs out of memory inside raises an `OutOfMemoryError`: where, and what to do with which options."""
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except (MemoryError, RuntimeError, OSError, ValueError) as error:
         if isinstance(error, OutOfMemoryError) or not _is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
-            f"out of memory in {name}: lower {options} ({str(error).partition(chr(10))[0]:.120})"
+            f"out of memory in {name}: {advice} {options} ({str(error).partition(chr(10))[0]:.120})"
         ) from error
 
 
+def loading(what: str = "the models", options: str = "policy or reward") -> contextlib.AbstractContextManager[None]:
+    """The phase in which weights are read and copied, before there are batches that could be smaller."""
+    return phase(f"loading {what}", options, "take a smaller")
+
+
 def _is_out_of_memory(error: BaseException) -> bool:
+    """Whatever a library calls it; a loader may have put its own ValueError around it."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
     said = str(error).lower()
-    is_told = any(words in said for words in ("out of memory", "can't allocate memory", "not enough memory"))
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or is_told
+    if isinstance(error, RuntimeError | OSError):
+        kinds = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+        return any(words in said for words in kinds)
+    return error.__cause__ is not None and _is_out_of_memory(error.__cause__)
 
 
 def require_finite(where: str, named: dict[str, Tensor], total: Callable[[Tensor], Tensor] = alone) -> None:

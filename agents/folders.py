@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,16 @@ def choose_folder(config: Any) -> Path:
     agent = "" if config.agent == "ppo" else f"{config.agent}-"
     first = Path("runs") / f"{agent}{config.env.split('/')[-1]}-seed{config.seed}"
     if config.resume:
-        numbered = [f for f in first.parent.glob(f"{first.name}-*") if f.name.removeprefix(f"{first.name}-").isdigit()]
-        if held := [f for f in (first, *numbered) if holds_run(f)]:
+        later = [f for f in first.parent.glob(f"{first.name}-*") if f.name.removeprefix(f"{first.name}-").isdigit()]
+        if held := [f for f in (first, *later) if holds_run(f)]:
             return max(held, key=_last_begun)
-    return next(f for k in itertools.count(1) if not (f := first if k == 1 else Path(f"{first}-{k}")).exists())
+    return next(folder for folder in numbered(first) if not folder.exists())
+
+
+def numbered(first: Path) -> Iterator[Path]:
+    """A folder and those that are taken in its place: first, first-2, first-3, …"""
+    yield first
+    yield from (Path(f"{first}-{k}") for k in itertools.count(2))
 
 
 def holds_run(folder: Path) -> bool:

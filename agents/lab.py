@@ -15,7 +15,8 @@ lab.json         curves, fits and intervals; null: no such point
 lab.png          gold and proxy against sqrt(KL)
 
 Ctrl-C loses at most the prompts in hand; the same command goes on. It may ask for more prompts, updates, methods or
-rewards, but not for other samples or reward models. A gold judge is needed, so data of one's own has no lab.
+rewards, but not for other samples or reward models. Without --out, a lab that is finished or of other settings is left
+as it is, and the next takes a folder of its own, …-2. A gold judge is needed, so data of one's own has no lab.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,11 @@ from textgym.files import write_text
 from textgym.rewards.stored import ENSEMBLE
 from textgym.types import SPLITS
 
+from .folders import numbered
 from .lab_report import of_best_of_n, of_run, show, write_picture
 from .lab_rewards import train_members
 from .lab_samples import KINDS, Sampler, Samples, drop_half_line, extend, read
+from .lock import LOCK, hold, is_held
 from .online_config import OnlineConfig
 from .ppo import PPOConfig, train
 from .runs import to_json, versions
@@ -74,11 +77,12 @@ class OveroptimizeConfig:
     context_length: int | None = None  # tokens; None: the env's default
     max_new_tokens: int | None = None  # tokens a turn; None: the env's default
     device: str = "auto"  # auto: the GPU where there is one
-    out: str | None = None  # a folder; None: runs/lab-<env>-seed<seed>
+    out: str | None = None  # a folder, also to add to a lab; None: runs/lab-<env>-seed<seed>, or the first free of …-2
     json: bool = False  # end with one line of JSON: what lab.json holds
 
     @property
     def folder(self) -> Path:
+        """`out`, or the first that is tried without one."""
         return Path(self.out or f"runs/lab-{self.env.split('/')[-1]}-seed{self.seed}").expanduser()
 
     @property
@@ -145,9 +149,16 @@ def overoptimize(config: OveroptimizeConfig) -> None:
         config: what is pushed, how far, and towards what.
     """
     config.check()
-    folder = config.folder
-    require_same(config, folder)
+    folder = choose_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
+    with closing(hold(folder, "out")):
+        report = _run_and_write(config, folder)
+    show(report, folder)
+    if config.json:
+        print(to_json(report))
+
+
+def _run_and_write(config: OveroptimizeConfig, folder: Path) -> dict[str, Any]:
     write_text(folder / "config.json", json.dumps(asdict(config), indent=2) + "\n")
     try:
         report = run(config, folder)
@@ -157,9 +168,7 @@ def overoptimize(config: OveroptimizeConfig) -> None:
         raise
     write_text(folder / "lab.json", to_json(report) + "\n")
     write_picture(report, folder / "lab.png")
-    show(report, folder)
-    if config.json:
-        print(to_json(report))
+    return report
 
 
 def run(config: OveroptimizeConfig, folder: Path) -> dict[str, Any]:
@@ -179,12 +188,37 @@ def run(config: OveroptimizeConfig, folder: Path) -> dict[str, Any]:
     return report
 
 
+def choose_folder(config: OveroptimizeConfig) -> Path:
+    """`out`, or the first default folder that is free or holds this very lab, unfinished and with nobody at it.
+
+    Raises:
+        ValueError: `out` holds another lab's samples or reward models.
+    """
+    if config.out is not None:
+        require_same(config, config.folder)
+        return config.folder
+    folder = next(folder for folder in numbered(config.folder) if _goes_on_in(config, folder))
+    if folder != config.folder:
+        print(f"{config.folder} is taken: this lab goes to {folder} (--out adds to one that is there)", file=sys.stderr)
+    return folder
+
+
+def _goes_on_in(config: OveroptimizeConfig, folder: Path) -> bool:
+    if (folder / "lab.json").exists() or is_held(folder):
+        return False
+    try:
+        require_same(config, folder)
+    except ValueError:
+        return False
+    return True
+
+
 def require_same(config: OveroptimizeConfig, folder: Path) -> None:
     """Raises ValueError where a folder holds another lab's samples or reward models."""
     path = folder / "config.json"
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"out must be a folder, got the file {str(folder)!r}")
-    if not path.is_file() or len(list(folder.iterdir())) == 1:  # a name that was mistyped has begun nothing
+    if not path.is_file() or {p.name for p in folder.iterdir()} <= {path.name, LOCK}:  # a wrong name: nothing is begun
         return
     begun = json.loads(path.read_text(encoding="utf-8"))
     changed = [

@@ -23,6 +23,7 @@ from textgym.seeding import derive_seeds
 from textgym.types import Message, RewardModel, Transcript
 
 from .devices import choose_device
+from .failures import loading
 from .online_config import OnlineConfig
 from .rollout import play
 from .stage import load_policy_tokenizer, make_env
@@ -70,7 +71,8 @@ class Sampler:
     def __init__(self, of_env: OnlineConfig, split: str, n: int, seed: int) -> None:
         self.of_env, self.split, self.n, self.seed = of_env, split, n, seed
         self.tokenizer = load_policy_tokenizer(of_env.policy, of_env.tokenizer, of_env.end_of_turn)
-        self.model = load_language_model(of_env.policy, choose_device(of_env.device))
+        with loading("the policy", "policy"):
+            self.model = load_language_model(of_env.policy, choose_device(of_env.device))
         self.at_once = max(1, ROWS // n)  # prompts
         self.env = make_env(of_env, self.tokenizer, split, self.at_once * n)
         self.task = self.env.unwrapped.task

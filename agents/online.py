@@ -6,6 +6,7 @@ Whether an update plays or reads records is the trainer's affair. A trainer is a
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from .distributed import World, join
 from .progress import defers_interrupt, progress_bar
 from .run_config import RunConfig
 from .runs import Run
+from .shards import SAVE
 from .stage import Stage
 
 
@@ -47,37 +49,42 @@ def train_online(config: RunConfig, make_trainer: Callable[[Any, World], Trainer
     `AutoModelForCausalLM.from_pretrained` loads) and the last checkpoint.
 
     Raises:
-        ValueError: a value that cannot work, a folder that holds a run already, or a run resumed with another
-            config; all of it before anything is written.
+        ValueError: a value that cannot work, a folder that holds a run already or that another process writes to, or a
+            run resumed with another config; all of it before anything is written.
     """
     config.check()
     prepare_cpu()
     with join(choose_device(config.device)) as world:
         if not world.is_first:
             return _follow(config, make_trainer, world)
-        run = Run(config)
-        trainer = make_trainer(config, world)
-        state = world.from_first(run.last_checkpoint())
-        if state is not None:
-            trainer.load_state(state)
-        run.open(trainer, before=trainer.stage.evaluate(of_reference=True))
-        with (
-            defers_interrupt() as is_interrupted,
-            run.saves_on_error(trainer),
-            progress_bar(config, trainer.updates_done) as bar,
-        ):
-            run.evaluate_if_due(trainer)
-            while world.from_first(not run.is_over(trainer)):
-                metrics = trainer.step()
-                run.record(metrics)
-                run.evaluate_if_due(trainer)
-                run.save_if_due(trainer)
-                bar(metrics)
-                if is_interrupted() and not run.is_over(trainer):
-                    world.from_first(False)
-                    run.stop(trainer)
-        run.finish(trainer)
+        with contextlib.closing(Run(config)) as run:
+            _lead(run, make_trainer, world)
         return run.folder
+
+
+def _lead(run: Run, make_trainer: Callable[[Any, World], Trainer], world: World) -> None:
+    """What the first process does, which is the only one where there are no others: all, and the writing."""
+    trainer = make_trainer(run.config, world)
+    trainer.stage.go_on(trainer, world.from_first(run.last_checkpoint()))
+    run.open(trainer, before=trainer.stage.evaluate(of_reference=True))
+    with (
+        defers_interrupt() as is_interrupted,
+        run.saves_on_error(trainer),
+        progress_bar(run.config, trainer.updates_done) as bar,
+    ):
+        run.evaluate_if_due(trainer)
+        while world.from_first(not run.is_over(trainer)):
+            metrics = trainer.step()
+            run.record(metrics)
+            run.evaluate_if_due(trainer)
+            run.save_if_due(trainer)
+            bar(metrics)
+            if is_interrupted() and not run.is_over(trainer):
+                try:
+                    run.stop(trainer)
+                finally:
+                    world.from_first(False)
+    run.finish(trainer)
 
 
 def _follow(config: RunConfig, make_trainer: Callable[[Any, World], Trainer], world: World) -> Path:
@@ -85,10 +92,12 @@ def _follow(config: RunConfig, make_trainer: Callable[[Any, World], Trainer], wo
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # torchrun sends Ctrl-C to all; the first one decides
     try:
         trainer = make_trainer(config, world)
-        if (state := world.from_first(None)) is not None:
-            trainer.load_state(state)
-        while world.from_first(None):
-            trainer.step()
+        trainer.stage.go_on(trainer, world.from_first(None))
+        while asked := world.from_first(None):
+            if asked == SAVE and (shards := trainer.stage.shards) is not None:
+                shards.whole_state(trainer.state())
+            else:
+                trainer.step()
     finally:
         signal.signal(signal.SIGINT, before)
     return Path(config.run or "runs")

@@ -31,6 +31,7 @@ class OnlineConfig(RunConfig):
     temperature: float = 1.0  # of training: what is sampled with it is trained with it
     missing_eot_penalty: float = 0.0  # rewards, where the last turn was cut
     scale_reward: bool = True  # divide scores by their standard deviation in the first batch; False: as they come
+    shard: bool = False  # under torchrun: weights, gradients and optimizer state in parts, one a process (FSDP2)
 
     @property
     def batch_size(self) -> int:
@@ -54,6 +55,8 @@ class OnlineConfig(RunConfig):
             raise ValueError(
                 f"minibatches must be at most prompts_per_update={self.prompts_per_update}, got {self.minibatches}"
             )
+        if self.shard and getattr(self, "critic", "shared") == "separate":
+            raise ValueError("shard must be False with critic='separate', got True: only the policy is parted")
         checks.positive("temperature", self.temperature)
         if self.max_kl is not None:
             checks.positive("max_kl", self.max_kl)

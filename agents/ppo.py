@@ -27,7 +27,7 @@ from torch import Tensor
 
 from .distributed import World
 from .estimators import AdaptiveKL, explained_variance, gae, kl_k1, policy_loss, value_loss, whiten
-from .failures import require_finite
+from .failures import loading, require_finite
 from .online import train_online
 from .packing import Members, Packed, Packs, walk
 from .policy import ActorCritic, reference_logprobs
@@ -58,9 +58,10 @@ class Trainer:
     def __init__(self, config: PPOConfig, world: World | None = None) -> None:
         self.config = config
         self.stage = Stage(config, world)
-        self.policy = ActorCritic(
-            self.stage.model, self.stage.forbidden, config.temperature, has_own_trunk=config.critic == "separate"
-        )
+        with loading("the critic", "policy, or critic='shared'"):
+            self.policy = ActorCritic(
+                self.stage.model, self.stage.forbidden, config.temperature, has_own_trunk=config.critic == "separate"
+            )
         self.optimizer = make_optimizer(self.trained, config.learning_rate)
         self.kl = AdaptiveKL(config.kl_coef, config.kl_target, config.kl_horizon)
         self.updates_done = 0

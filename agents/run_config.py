@@ -47,11 +47,14 @@ class RunConfig:
 
     device: str = "auto"  # "auto": the GPU where there is one
     dtype: str = "auto"  # arithmetic of the training passes; "auto": bfloat16 where it is faster
+    onednn: bool = False  # float32 linear layers on a CPU by oneDNN; where MKL is slow they take half the time
     row_tokens: int = 512  # the most tokens in a packed row
     batch_tokens: int | None = None  # in one forward pass, padding too; None: 4096 on a CPU, 16384 on a GPU
 
     run: str | None = None  # a new folder; None: runs/[<agent>-]<env>-seed<seed>, or the first free of …-2, …-3
-    eval_every: int = 25  # updates between evaluations on held-out prompts; 0: only at the ends
+    # updates between evaluations on held-out prompts, sampled at temperature 1 whatever training's is, of which the one
+    # with the highest learned score is kept as best/; 0: only at the ends, and no best/
+    eval_every: int = 25
     eval_prompts: int = 128  # the first ones of the split, or all where there are fewer
     eval_split: str = "validation"  # train, validation or test
     checkpoint_every: int = 50  # updates; 0: only at the end, at Ctrl-C and at an error

@@ -9,6 +9,7 @@ policy/          the trained policy and its tokenizer, as transformers saves the
 best/            the policy of the evaluation with the highest learned score, where there were several
 checkpoints/     the last state to resume from
 failed.json      where numbers were not finite: the episodes and scores of that update
+.lock            held while the run goes on, so that no second process writes here (lock.py)
 
 A new run takes a folder of its own; only with `resume` is one that holds a run written to. Which folder that is:
 folders.py. What is shown meanwhile: progress.py.
@@ -34,6 +35,7 @@ from textgym.models.language_model import save_language_model
 
 from .evaluate import Evaluation
 from .folders import choose_folder, describe, require_same
+from .lock import Held, hold
 from .progress import label_of
 from .report import draw_curve, show_samples, write_samples
 from .trackers import open_tracker
@@ -101,16 +103,24 @@ class Run:
         self.is_over_budget = False
         self._has_warned_of_cuts = False
         self.watch = Watch()
+        self._held: Held | None = None
         if not config.resume:
             return
         require_same(self.described, self.folder, config.agent)
+        if not self._checkpoints() and (self.folder / "policy").exists():
+            raise ValueError(
+                f"resume finds no checkpoint in {str(self.folder)!r}, and its policy would be written over: "
+                "name another folder, or leave resume out and run too"
+            )
+        if self.folder.is_dir():
+            self._held = hold(self.folder)
         if not self._checkpoints():
-            if (self.folder / "policy").exists():
-                raise ValueError(
-                    f"resume finds no checkpoint in {str(self.folder)!r}, and its policy would be written over: "
-                    "name another folder, or leave resume out and run too"
-                )
             print(f"nothing to resume in {self.folder}: a new run begins")
+
+    def close(self) -> None:
+        """Lets the folder go, for another process to write to."""
+        if self._held is not None:
+            self._held.close()
 
     @property
     def metrics_path(self) -> Path:
@@ -122,6 +132,7 @@ class Run:
         if not config.resume:
             self.folder = choose_folder(config)  # another may have been made while this one loaded
         self.folder.mkdir(parents=True, exist_ok=config.run is not None or config.resume)
+        self._held = self._held or hold(self.folder)
         dtype = str(trainer.stage.dtype).removeprefix("torch.")
         self.prompts = "held-out prompts" if trainer.stage.is_held_out else "training prompts"
         chosen = {"device": str(trainer.stage.device), "dtype": dtype, "batch_tokens": trainer.stage.batch_tokens}
@@ -213,7 +224,7 @@ class Run:
         path = self.folder / "checkpoints" / f"update-{trainer.updates_done:06d}"
         older = sorted(path.parent.glob("update-*")) if path.parent.exists() else []
         with new_folder(path) as folder:
-            torch.save(trainer.state(), folder / "state.pt")
+            torch.save(trainer.stage.whole_state(trainer), folder / "state.pt")
         for old in older:
             if old != path:
                 shutil.rmtree(old)
@@ -250,6 +261,8 @@ class Run:
                 print(f"\n{self.folder / 'failed.json'} holds the episodes and scores of that update", flush=True)
             if trainer.is_mid_update:
                 print(f"\nupdate {done + 1} broke off halfway: {self.folder} keeps what was saved before", flush=True)
+            elif trainer.stage.shards is not None:
+                print(f"\nthe other processes' parts are lost: {self.folder} keeps what was saved before", flush=True)
             elif done:
                 try:
                     self._save(trainer, "stopped by an error")

@@ -14,10 +14,12 @@ import torch
 from textgym import checks
 from textgym.feedback.items import MOST_RESPONSES, Item
 from textgym.models.language_model import forbidden_tokens, load_language_model, require_fit
+from textgym.progress import Report, no_report
 from textgym.seeding import derive_seeds
 from textgym.types import Message
 
 from .devices import choose_device
+from .failures import loading, phase
 from .online_config import OnlineConfig
 from .rollout import play
 from .stage import load_policy_tokenizer, make_env
@@ -49,14 +51,15 @@ class SampleConfig:
         checks.whole("seed", self.seed)
 
 
-def sample_items(config: SampleConfig) -> tuple[list[Item], int]:
+def sample_items(config: SampleConfig, report: Report = no_report) -> tuple[list[Item], int]:
     """Items of the first `n` examples of a split, and how many prompts were left out because all
     responses were alike. Of several responses to rank, equal ones are there once. A warning counts the prompts
-    that the policy was not shown whole."""
+    that the policy was not shown whole. `report` hears how far it is."""
     names = ("env", "policy", "data", "data_seed", "context_length", "max_new_tokens")
     of_env = OnlineConfig(reward="constant:0", **{name: getattr(config, name) for name in names})
     tokenizer = load_policy_tokenizer(config.policy, None, None)
-    model = load_language_model(config.policy, choose_device(of_env.device))
+    with loading("the policy", "policy"):
+        model = load_language_model(config.policy, choose_device(of_env.device))
     core = make_env(of_env, tokenizer, config.split, 1).unwrapped
     require_fit(model, tokenizer, core.context_length)
     forbidden, task = forbidden_tokens(model, tokenizer), core.task
@@ -66,17 +69,19 @@ def sample_items(config: SampleConfig) -> tuple[list[Item], int]:
         rows = size * config.samples
         generator = torch.Generator(next(model.parameters()).device)
         generator.manual_seed(derive_seeds(config.seed, 1, start, 8)[0])
-        rollout = play(
-            make_env(of_env, tokenizer, config.split, rows),
-            model,
-            tokenizer,
-            np.arange(start, start + size),
-            derive_seeds(config.seed, rows, start, 9),
-            samples_per_prompt=config.samples,
-            temperature=config.temperature,
-            forbidden=forbidden,
-            generator=generator,
-        )
+        report("sampling prompts", start, n)
+        with phase("sampling", "samples or max_new_tokens"):
+            rollout = play(
+                make_env(of_env, tokenizer, config.split, rows),
+                model,
+                tokenizer,
+                np.arange(start, start + size),
+                derive_seeds(config.seed, rows, start, 9),
+                samples_per_prompt=config.samples,
+                temperature=config.temperature,
+                forbidden=forbidden,
+                generator=generator,
+            )
         cut += int((rollout.prompt_tokens_cut[:: config.samples] > 0).sum())
         for k in range(size):
             said = rollout.messages[k * config.samples : (k + 1) * config.samples]

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 import textgym  # noqa: F401  (registers the ids)
-from textgym.models.arithmetic import arithmetic, has_fast_products
+from textgym.models.arithmetic import arithmetic
 from textgym.models.language_model import forbidden_tokens, load_language_model, require_fit
 from textgym.models.lora import adapter_off, add_lora, merged
 from textgym.models.places import find_model
@@ -29,11 +29,12 @@ from . import devices
 from .distributed import World
 from .estimators import kl_k1, kl_k3, masked_mean
 from .evaluate import CHUNK, Evaluation, are_same, evaluate
-from .failures import phase
+from .failures import loading, phase
 from .online_config import OnlineConfig
 from .packing import Episode, Members, Packed, Packs, pack_by_budget
 from .policy import reference_logprobs
 from .rollout import Rollout, play
+from .shards import SAVE, Shards, copy_of_whole, weights_of
 from .watch import repetition
 
 
@@ -45,11 +46,21 @@ class Stage:
         self.config = config
         self.world = World() if world is None else world
         self.share = self.world.share(config.prompts_per_update)
+        if config.shard and self.world.size == 1:
+            raise ValueError("shard needs several processes (torchrun --nproc-per-node 2 …), got one: nothing to part")
         self.device = devices.choose_device(config.device)
         self.dtype = self.world.from_first(devices.choose_dtype(config.dtype, self.device))
-        self.fast_products = self.world.from_first(has_fast_products(self.device, self.dtype))
         self.batch_tokens = config.batch_tokens or (4096 if self.device.type == "cpu" else 16384)
         self.tokenizer = load_policy_tokenizer(config.policy, config.tokenizer, config.end_of_turn)
+        spared = "" if config.lora_rank else ", or give a lora_rank, which needs no second copy of the policy"
+        with loading(options=f"policy or reward{spared}"):
+            self._load()
+        self.reward_scale = math.nan if config.scale_reward else 1.0  # not known before the first batch
+        self.num_examples = len(self.env.unwrapped.task)
+
+    def _load(self) -> None:
+        """The envs with their reward model, the policy, and what stands for the policy before training."""
+        config = self.config
         self.env = make_env(config, self.tokenizer, config.split, config.batch_size // self.world.size)
         self.eval_env = make_env(config, self.tokenizer, config.eval_split, min(CHUNK, config.eval_prompts))
         self.is_held_out = not are_same(self.env.unwrapped.task, self.eval_env.unwrapped.task)
@@ -61,8 +72,7 @@ class Stage:
             add_lora(self.model, config.lora_rank, config.lora_alpha, seed=derive_seeds(config.seed, 1, 0, 8)[0])
         else:
             self.reference = copy.deepcopy(self.model).requires_grad_(False)
-        self.reward_scale = math.nan if config.scale_reward else 1.0  # not known before the first batch
-        self.num_examples = len(self.env.unwrapped.task)
+        self.shards = Shards(self.model, self.world) if config.shard else None
 
     @contextlib.contextmanager
     def reference_policy(self) -> Iterator[Any]:
@@ -75,10 +85,28 @@ class Stage:
 
     def whole_policy(self) -> Any:
         """The policy as a plain language model, its adapter merged into the weights."""
+        if self.shards is not None:
+            return copy_of_whole(self.model, self.config)
         return self.model if self.reference is not None else merged(self.model)
 
+    def whole_state(self, trainer: Any) -> Any:
+        """A trainer's state for a checkpoint; the first process asks, and with `shard` the others give their parts."""
+        if self.shards is None:
+            return trainer.state()
+        self.world.from_first(SAVE)
+        return self.shards.whole_state(trainer.state())
+
+    def go_on(self, trainer: Any, state: dict[str, Any] | None) -> None:
+        """Every process before its first update: the state of a checkpoint, where there is one."""
+        if state is not None and self.shards is not None:
+            state = self.shards.part_of(state, trainer.state(), weights_of(trainer.optimizer))
+        if state is not None:
+            trainer.load_state(state)
+        if self.shards is not None:
+            self.shards.gather()
+
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        return arithmetic(self.device, self.dtype, self.fast_products)
+        return arithmetic(self.device, self.dtype, self.config.onednn)
 
     def collect(self, update: int) -> Rollout:
         """Plays one batch. All randomness follows from (seed, update), so a resumed run plays the same."""
@@ -146,8 +174,11 @@ class Stage:
         Raises:
             FloatingPointError: a gradient that is not finite; no weight is touched.
         """
-        self.world.sum_gradients(trained)
-        norm = torch.nn.utils.clip_grad_norm_(trained, self.config.max_grad_norm)
+        if self.shards is not None:
+            norm = self.shards.clip(trained, self.config.max_grad_norm)
+        else:
+            self.world.sum_gradients(trained)
+            norm = torch.nn.utils.clip_grad_norm_(trained, self.config.max_grad_norm)
         if not torch.isfinite(norm):
             raise FloatingPointError(
                 f"the gradient is not finite at update {update + 1}; a lower learning_rate may help"
@@ -241,13 +272,11 @@ class Stage:
         return {
             "reward_scale": self.reward_scale,
             "dtype": str(self.dtype).removeprefix("torch."),  # "auto" may choose another one tomorrow
-            "fast_products": self.fast_products,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.reward_scale = state["reward_scale"]
         self.dtype = getattr(torch, state["dtype"])
-        self.fast_products = state.get("fast_products", False)
 
 
 def make_env(

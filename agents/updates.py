@@ -21,6 +21,7 @@ from .packing import Members, Packed, Packs, walk
 from .policy import reference_logprobs
 from .rollout import Rollout
 from .run_config import RunConfig
+from .shards import is_part, weights_of
 from .stage import Stage
 
 
@@ -148,6 +149,21 @@ def take_steps(
         epochs: passes over the batch.
         divisor: what the loss is divided by, of a minibatch by number; None: its policy tokens, as the other sums.
     """
+    shards = agent.stage.shards
+    if shards is None:
+        return _take_steps(agent, trained, batch, losses, epochs, divisor)
+    with shards.learning():
+        return _take_steps(agent, weights_of(agent.optimizer), batch, losses, epochs, divisor)
+
+
+def _take_steps(
+    agent: PolicyGradient,
+    trained: list[torch.nn.Parameter],
+    batch: Any,
+    losses: Callable[[Packed, Tensor], dict[str, Tensor]],
+    epochs: int,
+    divisor: Callable[[int], float] | None,
+) -> dict[str, float]:
     stage, config = agent.stage, agent.stage.config
     order = np.random.default_rng([config.seed, agent.updates_done, 5])
     sums: dict[str, Any] = {}
@@ -156,15 +172,30 @@ def take_steps(
         for m in order.permutation(config.minibatches):
             tokens = stage.tokens_in(batch.packs[m])
             over = tokens if divisor is None else divisor(m)
+            idle = _idle_passes(stage, batch.packs[m])
             for packed, rows_of in zip(batch.packs[m], batch.members[m], strict=True):
-                parts = losses(packed, rows_of)
+                parts = _forward(stage, losses, packed, rows_of)
                 (parts["loss"] / over).backward()
                 for name, value in parts.items():
                     sums[name] = sums.get(name, 0.0) + value.detach() / (over if name == "loss" else tokens)
+            for _ in range(idle):
+                packed, rows_of = next(walk(batch.packs, batch.members))
+                (_forward(stage, losses, packed, rows_of)["loss"] * 0).backward()
             norms.append(stage.descend(agent.optimizer, trained, agent.updates_done))
     steps = epochs * config.minibatches
     summed = stage.world.sum(torch.stack([torch.as_tensor(v) for v in sums.values()])) / steps
     return dict(zip(sums, summed.tolist(), strict=True)) | {"grad_norm": sum(norms) / steps}
+
+
+def _forward(stage: Stage, losses: Any, packed: Packed, rows_of: Tensor) -> dict[str, Tensor]:
+    if stage.shards is None:
+        return losses(packed, rows_of)  # type: ignore[no-any-return]
+    return stage.shards.run(lambda: losses(packed, rows_of))  # type: ignore[no-any-return]
+
+
+def _idle_passes(stage: Stage, packs: list[Packed]) -> int:
+    """Where weights are in parts, passes that change nothing: as many as the process with the most packs has more."""
+    return 0 if stage.shards is None else max(stage.world.gather(len(packs))) - len(packs)
 
 
 def count_episodes(stage: Stage, members: Members) -> Callable[[int], float]:
@@ -188,7 +219,11 @@ def make_optimizer(
             rate in every weight, which has thrown a solved policy away (Dohare et al. 2023).
     """
     betas = (0.9, beta2)
-    return torch.optim.AdamW(trained, lr=learning_rate, betas=betas, eps=1e-5, weight_decay=0.0, fused=True)
+    given: Any = trained
+    if any(map(is_part, trained)):  # one kernel does not take both kinds
+        given = [{"params": [p for p in trained if is_part(p) == kind]} for kind in (True, False)]
+        given = [group for group in given if group["params"]]
+    return torch.optim.AdamW(given, lr=learning_rate, betas=betas, eps=1e-5, weight_decay=0.0, fused=True)
 
 
 def learning_rate(config: RunConfig, update: int, warmup_updates: int = 0) -> float:

@@ -13,8 +13,8 @@ house's rules (yes or no) and of prices was labelled later, by a reader who knew
 The rows come in sets, written one after the other. A set is blind until somebody has looked at what
 was missed in it and mended the judge; how many its judges got right on first contact is in the README.
 
-A row carries the prompt it was written for; rows whose prompt the generator no longer makes are
-left out and counted, and so are rows whose own label is disputed (they say why).
+A row carries the prompt it was written for and that prompt's meaning, so the sets outlive the generator's
+texts; rows whose own label is disputed (they say why) are left out and counted.
 """
 
 from __future__ import annotations
@@ -24,15 +24,20 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from textgym.tasks.dialogue.meaning import Meaning
 from textgym.tasks.dialogue.read import Understanding
 from textgym.tasks.dialogue.talk import Talk, replay
 from textgym.tasks.dialogue.words import SMALL
 from textgym.tasks.load import load_task
-from textgym.types import Example, Message, Transcript
+from textgym.tasks.summarize.event import Event
+from textgym.tasks.translate.meaning import Meaning as Sentences
+from textgym.types import Message, Transcript
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
 PAIRS = {
@@ -54,33 +59,33 @@ def read_rows(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines() if line]
 
 
-def transcript(row: Mapping[str, Any], example: Example, response: str) -> Transcript | None:
-    """What was said up to and with this response; None where the generator has left the row's prompt behind."""
+def transcript(row: Mapping[str, Any], world: str, response: str) -> Transcript:
+    """What was said up to and with this response, with the meaning that the row carries."""
     before = tuple(Message(*m) for m in row.get("messages") or [("user", row["prompt"])])
-    if before[: len(example.prompt)] != example.prompt:
-        return None
-    n = len(example.prompt)
-    said = (*before, Message("assistant", response))
-    return Transcript(said, example.references, example.meta, num_prompt_messages=n)
+    meaning = reader_of(world).validate_json(json.dumps(row["meta"]))
+    n = row.get("num_prompt_messages", 1)
+    return Transcript((*before, Message("assistant", response)), meta=meaning, num_prompt_messages=n)
+
+
+@cache
+def reader_of(world: str) -> TypeAdapter[Any]:
+    """Reads a world's meanings from JSON."""
+    return TypeAdapter({"summarize": Event, "translate": Sentences, "dialogue": Meaning}[world])
 
 
 def rank_pairs(world: str) -> dict[str, Any]:
     """How many right answers score above their wrong siblings. `missed`: (index, fault, right score, wrong score)."""
-    task: Any = load_task(world, split="validation", data_seed=11)
+    task: Any = load_task(world)
     totals: Counter[str] = Counter()
     ranked: Counter[str] = Counter()
     by_set: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     missed: list[tuple[int, str, float, float]] = []
-    left_out = disputed = 0
+    disputed = 0
     for row in read_rows(PAIRS[world]):
         if "disputed" in row:
             disputed += 1
             continue
-        pair = [transcript(row, task[row["index"]], row[side]) for side in ("right", "wrong")]
-        if pair[0] is None or pair[1] is None:
-            left_out += 1
-            continue
-        right, wrong = (task.judge(t).score for t in pair)
+        right, wrong = (task.judge(transcript(row, world, row[side])).score for side in ("right", "wrong"))
         kind = row["fault"].split(":")[0].split("(")[0].split(";")[0].split(",")[0].strip()
         totals[kind] += 1
         of_set = by_set[row.get("set", 1)]
@@ -96,7 +101,6 @@ def rank_pairs(world: str) -> dict[str, Any]:
         "by_set": {number: tuple(found) for number, found in sorted(by_set.items())},
         "by_fault": {k: (ranked[k], n) for k, n in totals.most_common()},
         "missed": missed,
-        "left_out": left_out,
         "disputed": disputed,
     }
 
@@ -160,15 +164,12 @@ def asks_back(talk: Talk) -> bool:
 
 def hear_replies() -> Iterator[tuple[dict[str, Any], Transcript, list[str], list[str]]]:
     """(row, what was said, wrong, missed) for each reply that can be heard in its context."""
-    task: Any = load_task("dialogue", split="validation", data_seed=11)
+    task: Any = load_task("dialogue")
     for row in read_rows(REPLIES):
         if "disputed" in row:
             continue
-        example = task[row["index"]]
-        heard = transcript(row, example, row["reply"])
-        if heard is None:
-            continue
-        wrong, missed = compare(row, task.understand(heard), example.meta)
+        heard = transcript(row, "dialogue", row["reply"])
+        wrong, missed = compare(row, task.understand(heard), heard.meta)
         yield row, heard, wrong, missed
 
 
@@ -196,7 +197,6 @@ def rate_replies() -> dict[str, Any]:
             reaction = "served" if talk.over == "served" else "asked back" if asks_back(talk) else "left open"
             reactions[reaction] += 1
             missed_rows.append((row["index"], row["reply"], missed, reaction))
-    rows = read_rows(REPLIES)
     return {
         "n": n,
         "understood": understood,
@@ -210,8 +210,7 @@ def rate_replies() -> dict[str, Any]:
         "by_kind": {k: tuple(v) for k, v in by_kind.items()},
         "missed": missed_rows,
         "wrong": wrong_rows,
-        "disputed": sum("disputed" in row for row in rows),
-        "left_out": len(rows) - n - sum("disputed" in row for row in rows),
+        "disputed": sum("disputed" in row for row in read_rows(REPLIES)),
     }
 
 
@@ -224,7 +223,7 @@ def main() -> None:
     for world in PAIRS:
         found = rank_pairs(world)
         print(f"{world}: {found['ranked']} of {found['n']} pairs ranked right", end="")
-        print(f" ({found['left_out']} left out, {found['disputed']} disputed)")
+        print(f" ({found['disputed']} disputed)")
         for number, (right, total) in found["by_set"].items():
             print(f"    {right:3d} of {total:3d}  set {number}")
         for fault, (right, total) in found["by_fault"].items():
@@ -235,9 +234,7 @@ def main() -> None:
         figures[world] = {k: v for k, v in found.items() if k not in ("missed", "by_fault")}
     heard = rate_replies()
     print(f"the user's understanding: {heard['understood']} of {heard['n']} replies", end="")
-    print(
-        f" ({heard['left_out']} left out, {heard['disputed']} disputed); of the rest {heard['asked_back']} asked back,"
-    )
+    print(f" ({heard['disputed']} disputed); of the rest {heard['asked_back']} asked back,")
     print(f"    {heard['left_open']} left open, {heard['served_unheard']} taken as served,")
     print(f"    {heard['wrong_value']} with a wrong value taken ({heard['wrong_slot']} of them filled in a slot),")
     print(f"    {heard['wrong_ask']} with a question that was none")

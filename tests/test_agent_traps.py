@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ import pytest
 import torch
 from tiny_runs import config, config_of, folder, make, module_of  # noqa: F401
 
-from textgym.agents import failures, stage
+from textgym.agents import failures, policy, stage
 from textgym.agents.ppo import PPOConfig
 from textgym.cli import main
 
@@ -150,6 +151,46 @@ def test_memory_that_runs_out_in_an_evaluation_says_so(config: PPOConfig, monkey
     monkeypatch.setattr(stage, "evaluate", no_memory)
     with pytest.raises(failures.OutOfMemoryError, match="an evaluation: lower eval_prompts or max_new_tokens"):
         trainer.stage.evaluate()
+
+
+def test_memory_that_runs_out_while_models_are_loaded_says_so(
+    config: PPOConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The policy's weights (where a loader puts an error of its own around), a reward's, and both copies."""
+    from transformers import AutoModelForCausalLM
+
+    said = "out of memory in loading the models: take a smaller policy or reward, or give a lora_rank"
+    copying = SimpleNamespace(deepcopy=no_memory)
+    for where, name, spoiled in (
+        (AutoModelForCausalLM, "from_pretrained", no_memory),
+        (stage, "make_env", no_memory),
+        (stage, "copy", copying),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(where, name, spoiled)
+            with pytest.raises(failures.OutOfMemoryError, match=said):
+                make("rloo", config)
+    with monkeypatch.context() as patched:
+        patched.setattr(policy, "copy", copying)
+        with pytest.raises(failures.OutOfMemoryError, match="loading the critic: take a smaller policy, or critic="):
+            make("ppo", config, critic="separate")
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", no_memory)
+    monkeypatch.chdir(tmp_path)
+    for command in (["evaluate", "embedded", "--reward", "0.5"], ["feedback", "sample"]):
+        assert main(command) == 1
+        assert "OutOfMemoryError: out of memory in loading the policy: take a smaller policy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("error", "is_memory"), [
+    (OSError(12, "Cannot allocate memory"), True),
+    (RuntimeError("CUDA error: out of memory"), True),
+    (OSError(28, "No space left on device"), False),
+    (ValueError("a batch that runs out of memory"), False),  # what somebody says of an option is no error of memory
+])  # fmt: skip
+def test_want_of_memory_is_told_from_other_errors(error: Exception, is_memory: bool) -> None:
+    with pytest.raises(failures.OutOfMemoryError if is_memory else type(error)) as caught, failures.phase("x", "y"):
+        raise error
+    assert is_memory or caught.value is error
 
 
 @pytest.mark.parametrize(("first", "then"), [("reinforce", "rloo"), ("rloo", "reinforce"), ("ppo", "grpo")])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from test_models import SHAPES
 
-from textgym.models.arithmetic import OneDNNLinear, arithmetic, has_fast_products
+from textgym.models.arithmetic import OneDNNLinear, arithmetic
 from textgym.models.language_model import fuse_activations, turn_off_dropout
 
 pytestmark = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="PyTorch was built without oneDNN")
@@ -49,12 +49,6 @@ def test_other_kinds_are_left_alone() -> None:
         assert torch.nn.functional.linear(torch.ones(4), torch.ones(3, 4)).shape == (3,)
         assert torch.addmm(torch.ones(2, 3), torch.ones(2, 4), torch.ones(4, 3)).tolist() == [[5.0] * 3] * 2
         assert torch.nn.functional.linear(torch.ones(0, 4), torch.ones(3, 4)).shape == (0, 3)
-
-
-def test_only_float32_on_a_cpu_is_measured() -> None:
-    assert not has_fast_products(torch.device("cpu"), torch.bfloat16)
-    assert not has_fast_products(torch.device("meta"), torch.float32)
-    assert isinstance(has_fast_products(torch.device("cpu"), torch.float32), bool)
 
 
 def test_gpt2s_activation_is_fused_and_the_same() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 import torch
 
 from textgym.agents.asset_rewards import (
+    FLATTERY,
     JudgedPrompt,
     _deeper,
     _parts,
+    _repair_conversations,
     _spoil,
     _spoil_conversations,
     _surprise,
@@ -25,6 +28,7 @@ from textgym.models.arithmetic import PlainAttention
 from textgym.models.language_model import EMBEDDED_POLICY, load_language_model
 from textgym.models.tokenizer import load_tokenizer
 from textgym.tasks.dialogue.play import play
+from textgym.tasks.dialogue.talk import replay
 from textgym.tasks.load import load_task
 from textgym.types import Message, Transcript
 
@@ -58,27 +62,71 @@ def test_spoiled_texts_are_shorter_and_longer_and_worse() -> None:
     assert np.mean([p.golds[2:] for p in found.values()]) < before - 0.2
 
 
-def test_a_spoiled_conversation_has_one_thing_to_say_from_some_turn_on_and_is_worse() -> None:
+def test_a_spoiled_conversation_has_one_thing_to_say_from_some_turn_on_or_flatters_and_is_worse() -> None:
     task: Any = load_task("dialogue")
     found = {}
-    for i in range(60):
+    for i in range(80):
         said = play(task, task[i], task.answer, np.random.default_rng(i))
         found[i] = JudgedPrompt([said], [task.judge(said).score])
     _spoil_conversations(found, task, load_tokenizer(), 48, 512, np.random.default_rng(0))
     num_repeated, num_first_turns = 0, 0
+    losses, losses_by_flattery = [], []
     for of_prompt in found.values():
         whole, spoiled = of_prompt.transcripts
         assert of_prompt.num_spoiled == 1
         both = zip(whole.responses, spoiled.responses, strict=False)
         common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], both))
         assert whole.responses != spoiled.responses
+        num_first_turns += common == 0
+        flattery = [any(words[:12] in text for words in FLATTERY) for text in spoiled.responses[common:]]
+        loss = of_prompt.golds[0] - of_prompt.golds[1]
+        if any(flattery):
+            assert all(flattery)
+            losses_by_flattery.append(loss)
+            continue
         assert len(set(spoiled.responses[common:])) <= 1
         num_repeated += len(set(spoiled.responses)) < len(spoiled.responses)
-        num_first_turns += common == 0
+        losses.append(loss)
     assert num_repeated > 20
-    assert 5 < num_first_turns < 55
+    assert 5 < num_first_turns < 75
+    assert (np.array(losses) > 0.1).mean() > 0.9
+    assert 5 <= len(losses_by_flattery) <= 30
+    assert min(losses_by_flattery) >= 0  # to flatter the user is never worth anything
+
+
+def test_a_repaired_conversation_is_the_written_one_until_the_program_takes_over_and_is_better() -> None:
+    task: Any = load_task("dialogue")
+    found = {}
+    for i in range(80):
+        said = play(task, task[i], partial(task.answer, habits=True), np.random.default_rng(i))
+        found[i] = JudgedPrompt([said], [task.judge(said).score])
+    _repair_conversations(found, task, load_tokenizer(), 48, 512, np.random.default_rng(0))
+    num_from_the_first_turn = 0
+    for of_prompt in found.values():
+        written, repaired = (t.responses for t in of_prompt.transcripts)
+        common = sum(
+            1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(written, repaired, strict=False))
+        )
+        num_from_the_first_turn += common == 0
+        if common == 0:
+            assert of_prompt.golds[1] > 0.9  # all of it is the program's
+    assert 10 < num_from_the_first_turn < 70
     golds = np.array([p.golds for p in found.values()])
-    assert (golds[:, 1] < golds[:, 0] - 0.1).mean() > 0.9
+    assert golds[:, 1].mean() > golds[:, 0].mean() + 0.15
+
+
+def test_of_callers_who_ask_nothing_and_can_have_what_they_want_each_third_is_learned_from() -> None:
+    task: Any = load_task("dialogue")
+    wanted = list(itertools.islice(wanted_indices(task, 0), 300))
+
+    def is_plain(i: int) -> bool:
+        said = play(task, task[i], task.answer, np.random.default_rng(0))
+        return task[i].meta.question is None and replay(said).refused == ""
+
+    everyone = [is_plain(i) for i in range(wanted[-1] + 1)]
+    share_wanted = sum(everyone[i] for i in wanted) / sum(everyone)
+    assert 0.28 < share_wanted < 0.38
+    assert sum(not everyone[i] for i in wanted) == sum(not plain for plain in everyone)
 
 
 def test_three_of_four_examples_to_learn_from_have_a_wish() -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import torch
 
 from textgym import ENV_IDS
 from textgym.agents import commands as agents
@@ -44,6 +50,61 @@ def test_doctor_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "bfloat16 products" in printed
     assert "cores" in printed
+
+
+def test_what_the_doctor_says_is_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every figure of it is held to the thing itself, and those that can be changed from here change with it."""
+    (tmp_path / "kept").write_bytes(b"0" * 3_000_000)
+    threads = torch.get_num_threads()
+    found = {}
+    try:
+        for n, hub in ((1, tmp_path), (2, tmp_path / "kept" / "nowhere")):
+            torch.set_num_threads(n)
+            monkeypatch.setenv("HF_HOME", str(hub))
+            assert main(["doctor", "--json"]) == 0
+            found[n] = json.loads(capsys.readouterr().out)
+    finally:
+        torch.set_num_threads(threads)
+    for said in found.values():
+        assert said["python"] == platform.python_version()
+        for name in ("textgym", "gymnasium", "numpy", "torch", "transformers", "tokenizers", "safetensors"):
+            assert said[name] == version(name)
+        assert said["platform"] == f"{platform.system()} {platform.machine()}"
+        assert said["device auto"] == ("cuda" if torch.cuda.is_available() else "cpu")
+        assert said["gpu"].startswith("none") == (torch.cuda.device_count() == 0)
+        for dtype in (torch.float32, torch.bfloat16):
+            number, unit = said[f"{str(dtype).removeprefix('torch.')} products"].split(maxsplit=1)
+            assert unit == "GFLOP/s on the CPU"
+            rate = float(number.replace(",", "")) * 1e9
+            assert 0.03 < rate / products_per_second(dtype) < 30  # this machine may be busy with other things
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert found[1]["cores"] == f"{usable} usable, torch uses 1 threads"
+    assert found[2]["cores"] == f"{usable} usable, torch uses 2 threads"
+    assert found[1]["cache of the hub"].startswith(f"{tmp_path}: 3 MB, ")
+    assert found[2]["cache of the hub"].startswith(f"{tmp_path / 'kept' / 'nowhere'}: 0 MB, ")
+
+
+def products_per_second(dtype: torch.dtype) -> float:
+    """As the doctor counts them, of another size."""
+    a, b = torch.ones(1024, 512, dtype=dtype), torch.ones(512, 512, dtype=dtype)
+    a @ b
+    start = time.perf_counter()
+    for _ in range(5):
+        a @ b
+    return 5 * 2 * 1024 * 512 * 512 / (time.perf_counter() - start)
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"), [(0.34e9, "0.34"), (0.04e9, "0.04"), (3.14e9, "3.1"), (9.96e9, "10"), (12345.6e9, "12,346")]
+)
+def test_a_slow_machine_is_not_told_that_it_does_nothing(
+    rate: float, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("textgym.commands.doctor._products_per_second", lambda dtype: rate)
+    assert main(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bfloat16 products"] == f"{said} GFLOP/s on the CPU"
 
 
 def test_wrong_commands_and_arguments_have_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -276,6 +337,75 @@ def test_bash_completes_commands_options_and_values(tmp_path: Path) -> None:
     assert offered("textgym", "sample", "--env", "") == set(ENV_IDS)
     assert offered("textgym", "reward", "train", "--raters", "s") == {"soft"}
     assert offered("textgym", "play", "--as", "") == {"policy", "user"}
+
+
+def test_zsh_completes_commands_options_and_values(tmp_path: Path) -> None:
+    """At a terminal of its own, with a tab key: what is typed is completed, and a function says what came of it."""
+    if shutil.which("zsh") is None:
+        pytest.skip("no zsh here")
+    pty = pytest.importorskip("pty")
+    (tmp_path / "textgym.zsh").write_text(completion("zsh"))
+    expected = {
+        "doc": "doctor",
+        "completion z": "completion zsh",
+        "train pp": "train ppo",
+        "train ppo --kl-co": "train ppo --kl-coef",
+        "feedback report --js": "feedback report --json",
+        "sample --env textgym/Tr": "sample --env textgym/Translate-v0",
+        "reward train --raters s": "reward train --raters soft",
+        "play --as u": "play --as user",
+    }
+    main_end, shell_end = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "HOME": str(tmp_path), "ZDOTDIR": str(tmp_path)}
+    shell = subprocess.Popen(
+        ["zsh", "-f", "-i"],
+        stdin=shell_end,
+        stdout=shell_end,
+        stderr=shell_end,
+        cwd=tmp_path,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(shell_end)
+    lines = ["autoload -U compinit && compinit -u -D", f"source {tmp_path}/textgym.zsh", 'textgym() { print "<$*>" }']
+    for line in (*lines, *(f"textgym {typed}\t" for typed in expected), "exit"):
+        os.write(main_end, f"{line}\n".encode())
+    said = b""
+    try:
+        while part := os.read(main_end, 4096):
+            said += part
+    except OSError:  # the shell has ended
+        pass
+    finally:
+        os.close(main_end)
+        shell.kill()
+        shell.wait()
+    assert re.findall(r"^<(.*)>\r?$", said.decode(), re.MULTILINE) == list(expected.values())
+
+
+def test_fish_completes_commands_options_and_values(tmp_path: Path) -> None:
+    if shutil.which("fish") is None:
+        pytest.skip("no fish here")
+    script = tmp_path / "textgym.fish"
+    script.write_text(completion("fish"))
+
+    def offered(line: str) -> set[str]:
+        asked = ["fish", "--no-config", "-c", f"source {script}; complete -C '{line}'"]
+        environment = {**os.environ, "HOME": str(tmp_path)}
+        ran = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
+        assert ran.stderr == ""
+        return {told.partition("\t")[0] for told in ran.stdout.splitlines()}
+
+    assert offered("textgym ") == set(table.COMMANDS) | {"train"}
+    assert offered("textgym doc") == {"doctor"}
+    assert offered("textgym --v") == {"--version"}
+    assert offered("textgym completion ") == {"bash", "zsh", "fish"}
+    assert offered("textgym train pp") == {"ppo"}
+    assert "--kl-coef" in offered("textgym train ppo --k")
+    assert offered("textgym feedback report --j") == {"--json"}
+    assert offered("textgym sample --env ") == set(ENV_IDS)
+    assert offered("textgym reward train --raters s") == {"soft"}
+    assert offered("textgym play --as ") == {"policy", "user"}
 
 
 def test_other_shells_get_every_option_and_unknown_ones_an_error(

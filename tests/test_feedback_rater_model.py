@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
-from typing import NamedTuple
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -24,8 +27,12 @@ from textgym.feedback.rater_model import (
     davidson,
     fit_raters,
     gold_rule,
+    pair_accuracy,
 )
 from textgym.types import Message, Transcript
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
+rater_recovery: Any = importlib.import_module("rater_recovery")
 
 SKILLS = (2.5, 2.0, 1.5, 1.0, 0.7, 0.3, 0.0, -1.0)
 
@@ -105,6 +112,77 @@ def test_planted_raters_are_found_from_a_thousand_comparisons_of_thirty_items():
         assert rank_correlation(fit.quality, planted.quality) > 0.85
     assert np.mean(errors) <= 0.10
     assert np.mean(ranks) >= 0.9
+
+
+def test_planted_accuracies_are_found_on_every_seed():
+    """The scale from 0 to 1, on which nobody needs to know the unit of quality."""
+    errors = []
+    for seed in range(300, 308):
+        planted = plant(seed)
+        fit = fit_raters(planted.comparisons)
+        errors.append(np.abs(fit.accuracy - pair_accuracy(planted.skill)).mean())
+        assert rank_correlation(fit.accuracy, planted.skill) >= 0.85
+    assert max(errors) <= 0.10
+    assert np.mean(errors) <= 0.05
+
+
+def test_accuracies_of_raters_of_another_model_are_found_too():
+    for spread in (1.0, 4.0):
+        found = [rater_recovery.measure_shares(seed, spread) for seed in range(400, 405)]
+        assert np.mean([f["fit_raters, accuracy error"] for f in found]) <= 0.06
+
+
+def test_accuracy_is_the_share_of_right_verdicts_on_items_drawn_at_random():
+    rng = np.random.default_rng(0)
+    difference = rng.normal(0, 1, 200_000) - rng.normal(0, 1, 200_000)
+    for skill in (-1.0, 0.3, 2.5):
+        left = rng.random(len(difference)) < davidson(skill * difference, np.zeros(len(difference)))[:, 2]
+        assert float(pair_accuracy(skill)) == pytest.approx((left == (difference > 0)).mean(), abs=0.005)
+    skills = np.linspace(-6, 6, 25)
+    assert pair_accuracy(0.0) == 0.5
+    assert pair_accuracy(-skills) == pytest.approx(1 - pair_accuracy(skills))
+    assert (np.diff(pair_accuracy(skills)) > 0).all()
+    assert pair_accuracy(np.array([[1e6]])) == pytest.approx(1)
+    assert pair_accuracy([]).shape == (0,)
+
+
+def test_the_information_is_the_mean_curvature_of_the_log_likelihood():
+    """By finite differences of the fit's own gradient, its priors taken off, over verdicts drawn at the truth."""
+    planted = plant(1, num_items=4, m=60)
+    data, tie = planted.comparisons, planted.tie
+    point = np.concatenate([planted.quality, planted.skill, planted.side_bias, np.log(tie), [0.0]])
+    expected, steps, rng = np.zeros((28, 28)), 1e-5 * np.eye(29)[:28], np.random.default_rng(2)
+    eta = planted.skill[data.rater] * (planted.quality[data.left] - planted.quality[data.right])
+    eta += planted.side_bias[data.rater]
+    draws = 150
+    for _ in range(draws):
+        verdict = rater_recovery.draw_verdicts(eta, tie[data.rater], rng)
+        objective = Objective(data._replace(verdict=verdict), 8, 4, Priors())
+        objective.precision = np.zeros(29)
+        expected += [(objective(point + e)[1] - objective(point - e)[1])[:28] / 2e-5 / draws for e in steps]
+    found = rater_recovery.information(data, planted.skill, planted.side_bias, tie, planted.quality)
+    assert np.abs(expected).max() > 2
+    assert np.abs(found - expected).max() < 0.1 * np.abs(expected).max()
+
+
+def test_skills_in_nats_are_found_nearly_as_well_as_can_be():
+    """0.10 nats cannot be had: without ties and biases, and told the qualities, who judges at random is off by that."""
+    errors, least, told = [], [], []
+    for seed in range(500, 510):
+        planted = plant(seed)
+        bound = rater_recovery.bounds(planted.comparisons, *planted[1:])
+        errors.append(np.abs(fit_raters(planted.comparisons).skill - planted.skill).mean())
+        least.append(bound["bound, skill error"])
+        told.append(bound["bound when told all else, skill error"])
+    assert np.mean(errors) < 1.2 * np.mean(least)
+    assert all(a < b for a, b in zip(told, least, strict=True))
+    assert min(told) > 0.10
+    data = plant(500).comparisons
+    quality = np.random.default_rng(0).normal(0, 1, 30)
+    quality /= math.sqrt(((quality[data.left] - quality[data.right]) ** 2).mean() / 2)
+    none = np.zeros(8)
+    found = rater_recovery.bounds(data, none, none, none, quality)["bound when told all else, skill error"]
+    assert found == pytest.approx(math.sqrt(2 / math.pi) * math.sqrt(2 * 8 / 1000), rel=0.05)
 
 
 def test_the_scale_is_the_one_that_is_promised():
@@ -190,6 +268,20 @@ def test_the_gold_rule_states_its_exact_power_and_false_alarms():
         assert abs(flagged - expected) < 5 * math.sqrt(expected * (1 - expected) / 20_000)
     assert rule.is_flagged([False] * 5), "at once, not after the twentieth"
     assert not rule.is_flagged([True] * 16 + [False] * 4 + [False] * 30), "what comes later does not count"
+
+
+def test_gold_items_tell_guessers_from_honest_raters():
+    """Of the site's test and of `gold_rule`: power and false alarms as computed, and as counted."""
+    found = rater_recovery.measure_gold(0)
+    for test in ("site", "gold_rule"):
+        for name in ("at random", "at random among three", "right on 80%", "right on 90%", "right on 95%"):
+            exact = found[f"{test}, {name}"]
+            spread = math.sqrt(exact * (1 - exact) / rater_recovery.GOLD_RATERS)
+            assert abs(found[f"{test}, {name}, counted"] - exact) <= 5 * spread + 1e-4
+        assert found[f"{test}, at random"] >= 0.95
+        assert found[f"{test}, right on 90%"] <= 0.05
+    assert found["gold_rule, at random"] == pytest.approx(gold_rule().power)
+    assert found["gold_rule, right on 90%"] == pytest.approx(gold_rule().false_alarms)
 
 
 def test_the_gold_rule_is_the_strictest_one():

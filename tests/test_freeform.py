@@ -1,9 +1,8 @@
 """Judges and the simulated user on text that the generators did not write.
 
 The answers of `tests/data/freeform_*.jsonl` were written by language models that had not seen the code. Each
-row carries the prompt it was written for, so a changed generator leaves rows out instead of judging
-them against another meaning; too many left out is a failure too. `benchmarks/freeform.py` prints
-the same figures by fault.
+row carries the prompt it was written for and that prompt's meaning, so it stays when the generator's texts
+change. `benchmarks/freeform.py` prints the same figures by fault.
 """
 
 from __future__ import annotations

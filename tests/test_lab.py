@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from textgym.agents.lab_fits import (
 )
 from textgym.agents.lab_report import of_best_of_n, of_run, peak_in_words, plot, show
 from textgym.agents.lab_samples import Samples, drop_half_line
+from textgym.agents.lock import HeldError
 
 SIZES = sizes_up_to(64)
 KL = kl_best_of_n(np.array(SIZES))
@@ -296,6 +297,43 @@ def test_a_folder_in_which_nothing_was_done_is_not_spoilt_by_a_wrong_name(tmp_pa
     (tmp_path / "lab" / "samples.jsonl").write_text("")
     with pytest.raises(ValueError, match=r"policy was '\./nowhere' and is"):
         lab.require_same(asked, tmp_path / "lab")
+
+
+def test_without_out_a_second_lab_takes_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A finished lab, one of other settings and one that is going on are left alone; one that broke off goes on."""
+    monkeypatch.chdir(tmp_path)
+    asked = replace(TOY, n=2, prompts=2)
+    first = Path("runs/lab-Translate-v0-seed0")
+    second, third = (Path(f"{first}-{k}") for k in (2, 3))
+    assert lab.choose_folder(asked) == first
+    first.mkdir(parents=True)
+    (first / "config.json").write_text(json.dumps(asdict(asked)))
+    (first / "samples.jsonl").write_text("")
+    assert lab.choose_folder(asked) == first  # the same command goes on
+    assert lab.choose_folder(replace(asked, n=4)) == second
+    (first / "lab.json").write_text("precious")
+    before = {path: path.read_bytes() for path in first.iterdir()}
+
+    def stopped(self: Any, start: int) -> Any:
+        with pytest.raises(HeldError, match=r"out='.*-2' is being written to by process"):
+            overoptimize(replace(asked, out=str(second)))
+        assert lab.choose_folder(asked) == third
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lab_samples.Sampler, "play", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            overoptimize(asked)
+    assert lab.choose_folder(asked) == second
+    capsys.readouterr()
+    overoptimize(asked)
+    assert f"{first} is taken: this lab goes to {second}" in capsys.readouterr().err
+    assert json.loads((second / "lab.json").read_text())["best_of_n"]["single"]["prompts"] == 2
+    assert lab.choose_folder(asked) == third
+    assert {path: path.read_bytes() for path in first.iterdir()} == before
+    assert lab.choose_folder(replace(asked, out=str(second), prompts=4)) == second  # --out adds to a finished one
 
 
 def test_half_a_line_is_cut_off(tmp_path: Path) -> None:

@@ -31,9 +31,9 @@ LENGTH = 3
 RESPONSES = all_responses(LENGTH)
 
 NUM_UPDATES = 80
-AGENTS: dict[str, tuple[Any, Any, int, dict[str, Any]]] = {  # one step an update, not four, takes twice the updates
+AGENTS: dict[str, tuple[Any, Any, int, dict[str, Any]]] = {  # one step an update, not four, takes more updates
     "ppo": (PPOConfig, Trainer, 1, {"critic_warmup": 0}),
-    "reinforce": (REINFORCEConfig, reinforce.Trainer, 2, {}),
+    "reinforce": (REINFORCEConfig, reinforce.Trainer, 3, {}),
     "rloo": (RLOOConfig, rloo.Trainer, 2, {}),
     "grpo": (GRPOConfig, grpo.Trainer, 1, {}),
 }

@@ -321,7 +321,6 @@ def test_a_killed_run_resumes_with_the_same_bits(name: str, config: Any, tmp_pat
     finally:
         torch.set_num_threads(threads)
     a, b = read_checkpoint(whole), read_checkpoint(broken)
-    b["fast_products"] = a["fast_products"]  # what is faster is measured, once a run
     assert_same(a, b)
     assert without_times(whole) == without_times(broken)
     for part in ("config.json", "curve.png", "samples.md", "policy/model.safetensors"):

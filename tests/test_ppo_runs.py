@@ -30,6 +30,7 @@ from tiny_runs import (  # noqa: F401
 )
 
 from textgym.agents import folders, ppo, runs
+from textgym.agents.lock import HeldError, hold, is_held
 from textgym.agents.ppo import PPOConfig, Trainer
 from textgym.cli import main
 from textgym.types import Transcript
@@ -176,7 +177,6 @@ def test_a_killed_run_resumes_with_the_same_bits(name: str, config: PPOConfig, t
     finally:
         torch.set_num_threads(threads)
     a, b = read_checkpoint(whole), read_checkpoint(broken)
-    b["fast_products"] = a["fast_products"]  # what is faster is measured, once a run
     assert_same(a, b)
     timed = ("rollout_s", "update_s")
     kept = [[{k: v for k, v in row.items() if k not in timed} for row in read_metrics(run)] for run in (whole, broken)]
@@ -241,6 +241,82 @@ def test_resume_says_when_there_is_nothing_to_resume(
     with pytest.raises(ValueError, match=r"no checkpoint in .* policy would be written over"):
         ppo.train(replace(config, run=str(run), resume=True))
     assert contents(run) == old
+
+
+def test_a_run_that_goes_on_is_not_resumed_beside_itself(
+    config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two would write one folder; the second is told who holds it, before it loads or writes anything."""
+    run = tmp_path / "run"
+    asked = replace(config, num_updates=3, checkpoint_every=1, run=str(run))
+    told: list[str] = []
+
+    def resume_beside() -> None:
+        before = contents(run)
+        with monkeypatch.context() as patched:
+            no_trainer(patched)
+            with pytest.raises(HeldError) as caught:
+                ppo.train(replace(asked, num_updates=9, resume=True))
+        told.append(str(caught.value))
+        assert contents(run) == before
+
+    with monkeypatch.context() as patched:
+        during_update(2, resume_beside, patched)
+        ppo.train(asked)
+    assert len(told) == 1
+    assert f"run={str(run)!r} is being written to by process {os.getpid()} on " in told[0]
+    assert [row["update"] for row in read_metrics(run) if "evaluation" not in row] == [1, 2, 3]
+    assert not is_held(run)
+    ppo.train(replace(asked, num_updates=4, resume=True))
+    assert read_checkpoint(run)["updates_done"] == 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fcntl: nothing is locked")
+def test_a_killed_run_does_not_hold_its_folder(
+    config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ppo.train(replace(config, num_updates=1, run=str(tmp_path / "run")))
+    holds = "import sys, pathlib, time; from textgym.agents.lock import hold; held = hold(pathlib.Path(sys.argv[1])); "
+    command = [sys.executable, "-c", f"{holds}print('held', flush=True); time.sleep(600)", str(run)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            assert main(["train", "ppo", *arguments(config, run, num_updates=2), "--resume"]) == 1
+            said = capsys.readouterr().err
+            assert str(run) in said
+            assert f"process {other.pid} on " in said
+        finally:
+            other.kill()
+            other.wait()
+    assert ppo.train(replace(config, num_updates=2, run=str(run), resume=True)) == run
+    assert read_checkpoint(run)["updates_done"] == 2
+
+
+def test_where_nothing_can_be_locked_nothing_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without locks, and Windows."""
+    fcntl = pytest.importorskip("fcntl")
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", lambda *given: fail(OSError(37, "No locks available")))
+        hold(tmp_path)
+        hold(tmp_path).close()
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    hold(tmp_path)
+    hold(tmp_path).close()
+
+
+def test_best_is_what_the_help_says_it_is(
+    config: PPOConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Evaluations sample at temperature 1, also where training does not."""
+    with pytest.raises(SystemExit):
+        main(["train", "ppo", "--help"])
+    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "sampled at temperature 1 whatever training's is, of which the one with the highest learned score" in told
+    assert "is kept as best/" in told
+    cold = Trainer(replace(config, temperature=0.5)).stage.evaluate()
+    assert cold.temperature == 1
+    assert cold.means["score"] == Trainer(config).stage.evaluate().means["score"]
 
 
 def test_what_can_be_checked_is_checked_before_anything_is_written(config: PPOConfig, tmp_path: Path) -> None:

@@ -122,13 +122,17 @@ def _fish(paths: Paths) -> Iterator[str]:
     children = _children(paths)
     yield "function __textgym_at"
     yield "  set -l words (commandline -opc)"
-    yield '  test (count $words) -ge (math (count $argv) + 1); and test "$words[2..(math (count $argv) + 1)]" = "$argv"'
+    yield "  set -l last (math (count $argv) + 1)"  # of its own: within quotes fish runs no command in an index
+    yield '  test (count $words) -ge $last; and test "$words[2..$last]" = "$argv"'
     yield "end"
-    first = "test (count (commandline -opc)) -eq 1"
+    first, second = (f"test (count (commandline -opc)) -eq {n}" for n in (1, 2))
     for name, subs in children.items():
         yield f"complete -c textgym -f -n '{first}' -a {name}"
         for sub in subs:
-            yield f"complete -c textgym -f -n 'test (count (commandline -opc)) -eq 2; and __textgym_at {name}' -a {sub}"
+            yield f"complete -c textgym -f -n '{second}; and __textgym_at {name}' -a {sub}"
+    yield f"complete -c textgym -f -n '{second}; and __textgym_at completion' -a '{' '.join(SHELLS)}'"
+    yield f"complete -c textgym -n '{first}' -l version"
+    yield "complete -c textgym -l help"
     for path, options in paths.items():
         for option in options:
             takes = f" -x -a '{' '.join(option.values)}'" if option.values else " -r" if option.takes_value else ""

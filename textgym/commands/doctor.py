@@ -50,7 +50,7 @@ def examine() -> Iterator[tuple[str, str]]:
     yield "cores", f"{_cores()} usable, torch uses {torch.get_num_threads()} threads"
     yield from _devices(torch)
     for name in ("float32", "bfloat16"):
-        yield f"{name} products", f"{_products_per_second(getattr(torch, name)) / 1e9:,.0f} GFLOP/s on the CPU"
+        yield f"{name} products", f"{_rounded(_products_per_second(getattr(torch, name)) / 1e9)} GFLOP/s on the CPU"
     yield "torch.compile", _describe_compiler()
     yield "assets", _describe_assets(EMBEDDED.parent)
     yield "network", _describe_network()
@@ -131,6 +131,11 @@ def _describe_folder(folder: Path) -> str:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _rounded(number: float) -> str:
+    """A positive number as a whole one, or with two digits where it is below ten: never as 0."""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def _products_per_second(dtype: Any) -> float:

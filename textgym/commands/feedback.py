@@ -35,10 +35,12 @@ def sample(
     """
     from textgym.agents.sample import SampleConfig, sample_items
     from textgym.feedback.formats import write_file
+    from textgym.progress import slow_bar
 
     sizes = context_length, max_new_tokens
     config = SampleConfig(env, policy, n, samples, split, temperature, seed, data, data_seed, *sizes)
-    items, alike = sample_items(config)
+    with slow_bar(f"loading {policy}") as report:
+        items, alike = sample_items(config, report)
     write_file(out, "textgym", items, [])
     left_out = f", {alike} prompts left out because all answers were alike" if alike else ""
     print(f"{out}: {len(items)} items{left_out}")

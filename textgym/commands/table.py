@@ -76,6 +76,7 @@ REWARD = {
         (
             "textgym reward train --data preferences.jsonl --out reward --test-out test.jsonl",
             "textgym reward train --data preferences.jsonl --out ensemble --members 4",
+            "textgym reward train --data preferences.jsonl --kind sequence --heads 4 --length-control",
         ),
     ),
     "eval": Command(

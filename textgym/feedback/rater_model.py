@@ -13,7 +13,8 @@ ties (tie = 0) this is Bradley & Terry (1952) with the raters of Chen et al. (20
 Quality times skill is all that shows, so the scale is a convention: the judged items' qualities have
 mean 0, and the two items of a judgement differ by sqrt(2) in root mean square, as two drawn at random
 do when the standard deviation of quality is 1. A skill is in nats of log-odds per such standard
-deviation: 0 judges at random, below 0 backwards. Meant for items that are judged often; where each pair
+deviation: 0 judges at random, below 0 backwards; `pair_accuracy` says it without a unit, from 0 to 1, as Chen's eta and
+the skill of one-coin Dawid & Skene models do. Meant for items that are judged often; where each pair
 got a few judgements only, `pair_model.py` is the one to take. A rater with known answers to compare with
 needs no model: `gold_rule`. Not here: rankings of more than two, and how sure the fit is of each figure.
 """
@@ -78,6 +79,11 @@ class RaterFit:
         """
         return self.skill / np.sqrt(self.skill**2 + np.pi**2 / 6)
 
+    @property
+    def accuracy(self) -> np.ndarray:
+        """(R,) `pair_accuracy` of the skills, 0 to 1."""
+        return pair_accuracy(self.skill)
+
     def probabilities(self, left: Any, right: Any, rater: Any) -> np.ndarray:
         """(m, 3) float64: P(right), P(tie), P(left) of m judgements."""
         eta = self.skill[rater] * (self.quality[left] - self.quality[right]) + self.side_bias[rater]
@@ -93,6 +99,16 @@ class RaterFit:
         The share of what such a rater perceives that is quality and no noise, so a judgement at random counts nothing.
         """
         return np.maximum(self.reliability, 0.0)[rater] ** 2
+
+
+def pair_accuracy(skill: Any) -> np.ndarray:
+    """Probability, 0 to 1, of naming the better of two items drawn at random: mean of sigma(skill |d|), d ~ N(0, 2).
+
+    Of verdicts that are no ties, side biases told apart: 0.5 for skill 0 (judges at random), 0.83 for 2, 0.17 for -2.
+    """
+    d = np.arange(0.005, 8.5, 0.01)  # six standard deviations
+    weight = np.exp(-(d**2) / 4)
+    return 0.5 + np.tanh(np.multiply.outer(skill, d) / 2) @ weight / (2 * weight.sum())
 
 
 def fit_raters(

@@ -1,59 +1,31 @@
 """How the products of a training pass are computed: precision, attention and linear layers, by what is fast here.
 
 PyTorch's modules call kernels that are made for large models. On a CPU, bfloat16 attention is faster
-in two batched products, and float32 linear layers through oneDNN than through MKL where that is
-measured so. Everything is a context around a pass; the model itself stays as it is.
+in two batched products, and on some processors float32 linear layers through oneDNN than through MKL. Everything is
+a context around a pass; the model itself stays as it is.
 """
 
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator
-from statistics import median
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-CLEARLY = 0.6  # with AVX-512 oneDNN takes 0.4 of MKL's time, without it 0.75: between them no noise decides
-
 
 @contextlib.contextmanager
-def arithmetic(device: torch.device, dtype: torch.dtype, fast_products: bool = False) -> Iterator[None]:
+def arithmetic(device: torch.device, dtype: torch.dtype, onednn: bool = False) -> Iterator[None]:
     """Around trunk, head and their gradients: mixed precision, or float32 with oneDNN's linear layers if asked for."""
     if dtype == torch.float32:
-        with OneDNNLinear() if fast_products else contextlib.nullcontext():
+        with OneDNNLinear() if onednn and device.type == "cpu" else contextlib.nullcontext():
             yield
         return
     attention = PlainAttention() if device.type == "cpu" else contextlib.nullcontext()
     with torch.autocast(device.type, dtype=dtype), attention:
         yield
-
-
-def has_fast_products(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether float32 linear layers are clearly faster through oneDNN on this machine, by measuring some."""
-    if device.type != "cpu" or dtype != torch.float32 or not torch.backends.mkldnn.is_available():
-        return False
-    x, weight = torch.ones(1024, 256), torch.ones(512, 256)
-    try:
-        with torch.no_grad():
-            plain = _seconds(lambda: torch.nn.functional.linear(x, weight))
-            ours = _seconds(lambda: _product(x, weight, None))
-    except (RuntimeError, NotImplementedError, AttributeError):  # a PyTorch without these operations
-        return False
-    return ours < CLEARLY * plain
-
-
-def _seconds(product: Callable[[], Any]) -> float:
-    product()
-    taken = []
-    for _ in range(9):
-        start = time.perf_counter()
-        product()
-        taken.append(time.perf_counter() - start)
-    return median(taken)
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

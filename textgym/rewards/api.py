@@ -20,7 +20,7 @@ from textgym.files import new_folder
 
 if TYPE_CHECKING:
     from textgym.feedback.preferences import Preference
-    from textgym.rewards.combine import Ensemble
+    from textgym.rewards.combine import Ensemble, SharedEnsemble
     from textgym.rewards.judged import Believed
     from textgym.rewards.learned import LearnedReward
     from textgym.rewards.train import RewardTrainConfig
@@ -38,7 +38,7 @@ def train_reward_model(
     config: RewardTrainConfig | None = None,
     shows_progress: bool = False,
     **options: Any,
-) -> LearnedReward | Ensemble:
+) -> LearnedReward | Ensemble | SharedEnsemble:
     """Trains a reward model on files of judged pairs, saves it, and returns it with `predict` and `figures`.
 
     Args:
@@ -49,7 +49,8 @@ def train_reward_model(
         tokenizer: what `load_tokenizer` takes; None: the model's own.
         raters: each judgement as it is, the majority of a pair's raters, or how far a rater model believes them
             ("posterior": one weighted preference a pair, "soft": both sides with their probabilities).
-        members: more than 1: an ensemble of so many models with different seeds and one division of the data.
+        members: more than 1: an ensemble of so many models with different seeds and one division of the data; not
+            beside heads=, an ensemble that shares one trunk.
         test_output: a file for the held-out pairs, for `textgym reward eval`.
         config: how it is trained; None: the defaults of `RewardTrainConfig`.
         shows_progress: a progress bar (rich), where installed.
@@ -74,6 +75,10 @@ def train_reward_model(
     if not files:
         raise ValueError("feedback must be one file or more, got none")
     start, plan = trunk_of(model), _plan(config, options)
+    if members > 1 and plan.heads > 1:
+        raise ValueError(
+            f"members and heads are two kinds of ensemble, one of which must be 1, got {members} and {plan.heads}"
+        )
     pairs = read_pairs(files)
     preferences: list[Preference] = believe(pairs, raters, plan.seed)
     if test_output is not None:

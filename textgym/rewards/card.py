@@ -32,6 +32,14 @@ def write_card(
         if config.kind == "token"
         else "one output a conversation"
     )
+    if config.heads > 1:
+        architecture = f"{config.heads} outputs a conversation, members of an ensemble on one trunk; their mean counts"
+    if config.length_control:
+        architecture += (
+            f"; then {metrics['score_per_100_characters'] / 100:.4g} per character of the responses is subtracted "
+            "(`textgym_length_correction` in config.json). textgym does that on loading; other programs see the scores "
+            "without it"
+        )
     warning = "No person judged anything here: the scores tell what the simulation prefers."
     warning = warning if num_simulated == len(preferences) else ""
     text = f"""---

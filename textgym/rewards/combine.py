@@ -7,7 +7,7 @@ the end of the last response, where a reward for the whole belongs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,16 +35,15 @@ class Ensemble(Predicts):
     def __init__(self, models: Sequence[RewardModel], combine: Combination = "mean", k: float = 1.0) -> None:
         if len(models) < 2:
             raise ValueError(f"models of an ensemble must be at least 2, got {len(models)}")
-        if not isinstance(combine, str) or combine not in COMBINATIONS:
-            raise ValueError(f"combine must be one of {list(COMBINATIONS)}, got {combine!r}")
-        self.models, self.combine, self.k = list(models), combine, checks.number("k", k, least=0)
+        self.models = list(models)
+        self.combine, self.k = _rule(combine, k)
 
     def score(self, transcripts: Sequence[Transcript]) -> Scores:
         """Combined scores of n transcripts."""
         n = len(transcripts)
         members = [as_scores(model.score(transcripts), n) for model in self.models]
         values = np.stack([m.values for m in members]).astype(np.float64)  # (M, n)
-        mean, std = values.mean(axis=0), values.std(axis=0)
+        combined, std = combined_members(values, self.combine, self.k)
         components = {f"member_{i}": m.values for i, m in enumerate(members)} | {"std": std.astype(np.float32)}
         shares = np.full(values.shape, 1.0 / len(members))  # (M, n), how much of each member counts
         extra = np.zeros(n)
@@ -52,9 +51,45 @@ class Ensemble(Predicts):
             shares = (np.arange(len(members))[:, None] == values.argmin(axis=0)).astype(np.float64)
         elif self.combine == "mean-std":
             extra = -self.k * std
-        combined = values.min(axis=0) if self.combine == "min" else mean + extra
         spans = join_spans(transcripts, members, shares, extra)
         return Scores(combined.astype(np.float32), components, spans)
+
+
+class SharedEnsemble(Predicts):
+    """An ensemble whose members are the outputs of one network: one forward pass, combined as in `Ensemble`.
+
+    Args:
+        model: a reward model whose components are its members and whose score is their mean, perhaps with something
+            added (a correction for length), which is added to the combination too.
+        combine: as for `Ensemble`; likewise k.
+
+    The components are the members' scores and their `std`.
+    """
+
+    def __init__(self, model: RewardModel, combine: Combination = "mean", k: float = 1.0) -> None:
+        self.models = [model]
+        self.combine, self.k = _rule(combine, k)
+
+    def score(self, transcripts: Sequence[Transcript]) -> Scores:
+        """Combined scores of n transcripts."""
+        found = as_scores(self.models[0].score(transcripts), len(transcripts))
+        values = np.stack(list(found.components.values())).astype(np.float64)  # (M, n)
+        added = found.values - values.mean(axis=0)
+        combined, std = combined_members(values, self.combine, self.k)
+        components = {**found.components, "std": std.astype(np.float32)}
+        return Scores((combined + added).astype(np.float32), components)
+
+
+def combined_members(values: np.ndarray, combine: Combination, k: float) -> tuple[np.ndarray, np.ndarray]:
+    """(M, n) scores of M members -> (n,) their combination and (n,) their standard deviation."""
+    mean, std = values.mean(axis=0), values.std(axis=0)
+    return {"mean": mean, "min": values.min(axis=0), "mean-std": mean - k * std}[combine], std
+
+
+def _rule(combine: Any, k: float) -> tuple[Combination, float]:
+    if not isinstance(combine, str) or combine not in COMBINATIONS:
+        raise ValueError(f"combine must be one of {list(COMBINATIONS)}, got {combine!r}")
+    return combine, checks.number("k", k, least=0)
 
 
 class WeightedSum(Predicts):

@@ -7,6 +7,7 @@ import sys
 from typing import Any, Literal
 
 from textgym import checks
+from textgym.progress import slow_bar
 from textgym.rewards.api import train_reward_model
 from textgym.rewards.stored import load_stored
 from textgym.rewards.train import RewardTrainConfig
@@ -89,8 +90,9 @@ def evaluate(
     from textgym.rewards.report import describe, make_report
 
     checks.whole("probes", probes)
-    reward = load_stored(model, tokenizer, device, dtype)
-    report = {"model": model, **make_report(reward, _listed(data), list(other), probes, seed)}
+    with slow_bar(f"loading {model}", is_wanted=not json) as tell:
+        reward = load_stored(model, tokenizer, device, dtype)
+        report = {"model": model, **make_report(reward, _listed(data), list(other), probes, seed, tell)}
     if out is not None:
         from textgym.rewards.page import write_page
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from textgym.feedback.preferences import Preference
 from textgym.feedback.raters import accuracy_ceiling
+from textgym.progress import Report, no_report, told_parts
 from textgym.rewards.base import as_scores
 from textgym.rewards.calibration import (
     bootstrap_ratio,
@@ -57,13 +58,16 @@ class ScoredPairs(NamedTuple):
         return self.scores[0] - self.scores[1]
 
 
-def score_pairs(reward: RewardModel, preferences: Sequence[Preference], at_once: int = 512) -> ScoredPairs:
+def score_pairs(
+    reward: RewardModel, preferences: Sequence[Preference], at_once: int = 512, tell: Report = no_report
+) -> ScoredPairs:
     """Scores each text once, however often it was judged.
 
     Args:
         reward: an ensemble's component `std` is kept as its doubt.
         preferences: judged pairs, of which ties and soft labels have one direction (`judged.decided`).
         at_once: transcripts that the reward model is given in one call.
+        tell: hears how far it is.
     """
     if not preferences:
         raise ValueError("preferences must hold at least one decided pair, got none")
@@ -76,7 +80,7 @@ def score_pairs(reward: RewardModel, preferences: Sequence[Preference], at_once:
             if numbers.setdefault(key, len(texts)) == len(texts):
                 texts.append(transcript)
             places[side, n] = numbers[key]
-    parts = [score_readable(reward, texts[start : start + at_once]) for start in range(0, len(texts), at_once)]
+    parts = [score_readable(reward, part) for part in told_parts(texts, at_once, tell)]
     is_read = np.concatenate([read for _, read in parts])
     if not is_read.any():
         reward.score(texts[:1])  # which says why

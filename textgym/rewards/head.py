@@ -19,11 +19,13 @@ from torch import Tensor, nn
 from textgym.models.places import find_model, in_one_line
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.encoding import EncodedConversation
-from textgym.rewards.network import Kind, outputs, pad, padding_id, quietly
+from textgym.rewards.network import MEMBERS, Kind, outputs, pad, padding_id, quietly
 
 
-def load_trunk(path: str | Path, kind: Kind, tokenizer: ChatTokenizer, seed: int) -> Any:
+def load_trunk(path: str | Path, kind: Kind, tokenizer: ChatTokenizer, seed: int, num_heads: int = 1) -> Any:
     """A language model's trunk under a head with one output, small and random where the checkpoint has none.
+
+    Several heads are several outputs of that one layer.
 
     Raises:
         ValueError: nothing that loads, other weights missing than the head's, or a tokenizer that does not fit.
@@ -32,7 +34,8 @@ def load_trunk(path: str | Path, kind: Kind, tokenizer: ChatTokenizer, seed: int
 
     auto = AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
     place = find_model(path, "model")
-    loading: dict[str, Any] = {"num_labels": 1, "dtype": torch.float32, "output_loading_info": True, **place.options}
+    loading: dict[str, Any] = {"num_labels": num_heads, "dtype": torch.float32, "output_loading_info": True}
+    loading |= place.options
     try:
         with torch.random.fork_rng(), quietly():
             model, info = auto.from_pretrained(place.name, **loading)
@@ -47,6 +50,12 @@ def load_trunk(path: str | Path, kind: Kind, tokenizer: ChatTokenizer, seed: int
             f"tokenizer does not fit model={str(path)!r}: it has {tokenizer.vocab_size} token ids, "
             f"the model's vocabulary has {rows}"
         )
+    if hasattr(model.config, MEMBERS):
+        delattr(model.config, MEMBERS)
+    if num_heads > 1:
+        setattr(model.config, MEMBERS, num_heads)
+        model.config.id2label = {k: f"member_{k}" for k in range(num_heads)}
+        model.config.label2id = {label: k for k, label in model.config.id2label.items()}
     if model.config.get_text_config().pad_token_id is None:
         model.config.get_text_config().pad_token_id = tokenizer.pad
     if info["missing_keys"]:
@@ -80,25 +89,25 @@ class Head:
 
     @torch.no_grad()
     def multiply(self, factor: float) -> None:
-        """Multiplies every score."""
+        """Multiplies every score of every output."""
         for parameter in self.layer.parameters():
             parameter.mul_(factor)
 
     @torch.no_grad()
     def shift_mean_to_zero(self, conversations: Sequence[EncodedConversation], padding: int) -> None:
-        """Moves all scores so that the mean over these conversations is zero."""
+        """Moves all scores so that each output's mean over these conversations is zero."""
         scores, features = self._scores_and_features(conversations, padding)
-        mean = scores.mean()
+        means = scores.mean(axis=0)  # (K,)
         if self.kind == "sequence" and self.layer.bias is not None:
-            self.layer.bias.sub_(float(mean))
+            self.layer.bias.sub_(torch.from_numpy(means).to(self.layer.bias))
             return
-        change = constant_direction(features) * -mean
+        change = np.outer(-means, constant_direction(features))
         self.layer.weight.add_(torch.from_numpy(change).to(self.layer.weight))
 
     def _scores_and_features(
         self, conversations: Sequence[EncodedConversation], padding: int, batch_size: int = 64
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) scores and (n, H) what the layer's weights are multiplied with in each of them."""
+        """(n, K) scores and (n, H) what the layer's weights are multiplied with in each of them."""
         seen: list[Tensor] = []
         hook = self.layer.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
         device = self.layer.weight.device
@@ -108,7 +117,7 @@ class Head:
                 rows = conversations[start : start + batch_size]
                 pad_id = padding_id(self.model, self.kind, rows, padding)
                 batch = pad(rows, pad_id, device)
-                scores.append(outputs(self.model, self.kind, batch)[0].squeeze(-1))
+                scores.append(outputs(self.model, self.kind, batch)[0])
                 x = seen.pop().float()
                 if self.kind == "token":
                     x = (x * batch.response_mask[..., None]).sum(dim=1)

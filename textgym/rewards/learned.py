@@ -18,7 +18,8 @@ import torch
 from textgym.models.language_model import DTYPES
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.encoding import EncodedConversation, encode_conversations, load_reward_tokenizer, response_spans
-from textgym.rewards.network import kind_of, load_network, max_positions, outputs, pad, padding_id
+from textgym.rewards.length import read_correction
+from textgym.rewards.network import MEMBERS, kind_of, load_network, max_positions, outputs, pad, padding_id
 from textgym.rewards.predict import Predicts
 from textgym.rewards.sharing import can_share_prompts, group_by_prompt, split_values, to_row, token_values
 from textgym.types import Scores, Transcript
@@ -36,10 +37,12 @@ class LearnedReward(Predicts):
             longer conversation goes alone).
         weights: for a sequence model with several outputs, how they add up to the score:
             `{label: weight}` over its labels, those left out counting 0. The outputs are the
-            score's components.
+            score's components. The outputs of a shared ensemble are averaged by default.
 
     Attributes:
         kind: "token" (scores come with spans) or "sequence".
+        num_members: of an ensemble that shares this trunk; 1 for most models.
+        length_correction: what is subtracted from the scores for length (see length.py); None for most models.
         num_cut: transcripts whose prompts had to be cut so far; `prompt_tokens_cut`: by how much.
         figures: what `textgym.rewards.train_reward_model` measured on held-out pairs; empty for a loaded one.
 
@@ -73,6 +76,8 @@ class LearnedReward(Predicts):
             raise TypeError(f"reward model must be a name, a folder or a model, got {type(path_or_model).__name__}")
         self.device = torch.device(device)
         self.model = model.to(self.device).eval()
+        self.num_members = int(getattr(self.model.config, MEMBERS, 1))
+        self.length_correction = read_correction(self.model.config, self.name)
         self.tokenizer: ChatTokenizer = load_reward_tokenizer(tokenizer)
         self.batch_tokens = batch_tokens
         self.max_length = max_positions(self.model.config)
@@ -90,6 +95,15 @@ class LearnedReward(Predicts):
 
     def score(self, transcripts: Sequence[Transcript]) -> Scores:
         """Scores of n transcripts, with components (several outputs) or spans (kind "token")."""
+        scores = self._uncorrected(transcripts)
+        correction = self.length_correction
+        if correction is None or not transcripts:
+            return scores
+        spans = None if scores.spans is None else [correction.from_spans(each) for each in scores.spans]
+        return Scores(correction.subtracted(scores.values, transcripts), scores.components, spans)
+
+    def _uncorrected(self, transcripts: Sequence[Transcript]) -> Scores:
+        """What the network says, whatever the lengths."""
         conversations = encode_conversations(self.tokenizer, transcripts, self.max_length)
         self._count_cuts(conversations)
         if self.kind == "token":
@@ -155,6 +169,8 @@ class LearnedReward(Predicts):
         if len(self.labels) > 1 and self.kind == "token":
             raise ValueError(f"reward model {self.name!r} must have one label a token, got {self.labels}")
         if weights is None:
+            if self.num_members > 1:
+                return np.full(self.num_members, 1 / self.num_members, dtype=np.float32)
             if len(self.labels) > 1:
                 raise ValueError(
                     f"reward model {self.name!r} has {len(self.labels)} outputs: weights must say how they add up, "

@@ -22,6 +22,8 @@ from textgym.rewards.encoding import EncodedConversation
 Kind = Literal["token", "sequence"]
 HEADS: dict[Kind, str] = {"token": "ForTokenClassification", "sequence": "ForSequenceClassification"}
 
+MEMBERS = "textgym_members"  # of the checkpoint's config: how many of an ensemble its outputs are
+
 
 class RewardBatch(NamedTuple):
     """B conversations, padded on the right to the longest."""

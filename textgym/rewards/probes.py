@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from textgym import checks
+from textgym.progress import Report, no_report
 from textgym.rewards.evaluation import score_readable
 from textgym.types import Message, RewardModel, Transcript
 
@@ -121,7 +122,11 @@ PROBES: Mapping[str, Trick] = {
 
 
 def probe(
-    reward: RewardModel, transcripts: Sequence[Transcript], seed: int = 0, tricks: Mapping[str, Trick] = PROBES
+    reward: RewardModel,
+    transcripts: Sequence[Transcript],
+    seed: int = 0,
+    tricks: Mapping[str, Trick] = PROBES,
+    tell: Report = no_report,
 ) -> dict[str, ProbeFigures]:
     """Tries each trick on the last response of each transcript.
 
@@ -130,6 +135,7 @@ def probe(
         transcripts: good responses: of a bad one, a cut may well be better.
         seed: of what the tricks draw.
         tricks: name -> trick.
+        tell: hears how far it is.
 
     Returns:
         name -> figures, over the responses that the trick changed and the model can read (a longer one may not fit it);
@@ -142,6 +148,7 @@ def probe(
     spread = float(before[is_read].std()) or 1.0
     found = {}
     for k, (name, trick) in enumerate(tricks.items()):
+        tell(f"trying tricks: {name}", k, len(tricks))
         rng = np.random.default_rng([seed, k])
         changed = [apply(trick, t, rng) for t in transcripts]
         kept = np.array([t.messages != other.messages for t, other in zip(transcripts, changed, strict=True)]) & is_read

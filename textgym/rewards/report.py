@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from textgym.progress import Report, no_report
 from textgym.rewards.evaluation import measure, score_pairs, separation
 from textgym.rewards.judged import JudgedPairs, decided, read_pairs
 from textgym.rewards.probes import probe
@@ -15,7 +16,12 @@ from textgym.types import RewardModel
 
 
 def make_report(
-    reward: RewardModel, data: Sequence[str], other: Sequence[str] = (), probes: int = 200, seed: int = 0
+    reward: RewardModel,
+    data: Sequence[str],
+    other: Sequence[str] = (),
+    probes: int = 200,
+    seed: int = 0,
+    tell: Report = no_report,
 ) -> dict[str, Any]:
     """Everything that is measured of a reward model.
 
@@ -25,19 +31,20 @@ def make_report(
         other: files of judged pairs from elsewhere.
         probes: responses on which tricks are tried; 0: none.
         seed: of everything drawn.
+        tell: hears how far it is.
     """
     benched = [path for path in data if is_reward_bench(path)]
     if benched and (len(benched) < len(data) or other):
         raise ValueError(f"data must be RewardBench files or judged pairs, not both, got {[*data, *other]}")
     if benched:
         rows = [row for path in benched for row in read_rows(path)]
-        return {"files": list(data), "reward_bench": bench(reward, rows), "prompts_cut": num_cut(reward)}
+        return {"files": list(data), "reward_bench": bench(reward, rows, tell=tell), "prompts_cut": num_cut(reward)}
     pairs = read_pairs(data)
-    scored = score_pairs(reward, decided(pairs.preferences))
+    scored = score_pairs(reward, decided(pairs.preferences), tell=tell)
     report: dict[str, Any] = {"files": list(data), "in_distribution": {**measure(scored, seed), **_counts(pairs)}}
     if other:
         other_pairs = read_pairs(other)
-        elsewhere = score_pairs(reward, decided(other_pairs.preferences))
+        elsewhere = score_pairs(reward, decided(other_pairs.preferences), tell=tell)
         report |= {"other_files": list(other), "other": {**measure(elsewhere, seed), **_counts(other_pairs)}}
         if scored.doubt is not None and elsewhere.doubt is not None:
             report["doubt_separates"] = separation(scored.doubt, elsewhere.doubt)
@@ -45,7 +52,7 @@ def make_report(
         good = {p.prompt: p.transcripts[0] for p in pairs.preferences}
         order = np.random.default_rng(seed).permutation(len(good))[:probes]
         texts = [list(good.values())[i] for i in order]
-        report["probes"] = {name: found._asdict() for name, found in probe(reward, texts, seed).items()}
+        report["probes"] = {name: found._asdict() for name, found in probe(reward, texts, seed, tell=tell).items()}
     report["prompts_cut"] = num_cut(reward)
     return report
 

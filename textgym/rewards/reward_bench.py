@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from textgym.feedback.items import to_messages
+from textgym.progress import Report, no_report, told_parts
 from textgym.rewards.base import as_scores
 from textgym.types import Message, RewardModel, Transcript
 
@@ -95,15 +96,16 @@ def read_rows(path: str | Path) -> list[BenchRow]:
     return rows
 
 
-def bench(reward: RewardModel, rows: Sequence[BenchRow], at_once: int = 256) -> dict[str, Any]:
-    """Scores by subset, by section (version 1), and in total."""
+def bench(
+    reward: RewardModel, rows: Sequence[BenchRow], at_once: int = 256, tell: Report = no_report
+) -> dict[str, Any]:
+    """Scores by subset, by section (version 1), and in total; `tell` hears how far it is."""
     texts = [
         Transcript((*row.prompt, Message("assistant", text)), num_prompt_messages=len(row.prompt))
         for row in rows
         for text in (*row.chosen, *row.rejected)
     ]
-    parts = [texts[start : start + at_once] for start in range(0, len(texts), at_once)]
-    values = np.concatenate([as_scores(reward.score(part), len(part)).values for part in parts])
+    values = np.concatenate([as_scores(reward.score(p), len(p)).values for p in told_parts(texts, at_once, tell)])
     ends = np.cumsum([len(row.chosen) + len(row.rejected) for row in rows])
     scores = np.split(values.astype(np.float64), ends[:-1])
     return bench_scores(rows, scores)

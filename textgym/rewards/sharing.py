@@ -151,7 +151,10 @@ def split_values(values: Tensor, rows: Sequence[SharedRow]) -> list[list[Tensor]
 def score_comparisons(
     model: Any, kind: Kind, groups: Sequence[Comparisons], padding: int, shares_prompt: bool
 ) -> tuple[Tensor, Tensor]:
-    """Float32 scores of the chosen and of the rejected ones, (pairs of all groups,) each, with gradients."""
+    """Float32 scores of the chosen and of the rejected ones, (pairs of all groups,) each, with gradients.
+
+    (pairs, K) each for a network with K > 1 outputs.
+    """
     rows = [row for group in groups for row in group.rows]
     starts = np.cumsum([0, *(len(group.conversations) for group in groups)])
     if shares_prompt:

@@ -222,8 +222,8 @@ class _Loader:
     def ensemble(
         self, models: Sequence[Any] | None = None, combine: Any = None, k: float = 1.0, path: Any = None
     ) -> RewardModel:
-        """Of `models`, any rewards, or of the folder `path` that `textgym reward train --members` wrote."""
-        from textgym.rewards.stored import read_ensemble
+        """Of `models`, any rewards, or of the folder `path` that `textgym reward train` wrote for an ensemble."""
+        from textgym.rewards.stored import as_ensemble, read_ensemble
 
         if (models is None) == (path is None):
             raise ValueError(
@@ -237,7 +237,7 @@ class _Loader:
             checks.text("path of a reward ensemble", path, "a folder")
         places, own = read_ensemble(path)
         members = [self.learned(path=place) for place in places]
-        return members[0] if len(members) == 1 else Ensemble(members, own if combine is None else combine, k)
+        return as_ensemble(members, own if combine is None else combine, k)
 
     def sum(self, parts: Sequence[Mapping[str, Any]]) -> RewardModel:
         """Parts are {"reward": spec, "weight": number, "name": optional}."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from textgym.files import write_text
-from textgym.rewards.combine import COMBINATIONS, Combination, Ensemble
+from textgym.rewards.combine import COMBINATIONS, Combination, Ensemble, SharedEnsemble
 from textgym.rewards.remote import RemoteReward
 from textgym.rewards.spec import EMBEDDED
 from textgym.types import RewardModel
@@ -40,8 +40,14 @@ def load_stored(name: str, tokenizer: str | None = None, device: str = "cpu", dt
     if not is_ensemble(name):
         return _learned(name, tokenizer, device, dtype)
     places, combine = read_ensemble(name)
-    members = [_learned(place, tokenizer, device, dtype) for place in places]
-    return members[0] if len(members) == 1 else Ensemble(members, combine)
+    return as_ensemble([_learned(place, tokenizer, device, dtype) for place in places], combine)
+
+
+def as_ensemble(members: Sequence[Any], combine: Combination, k: float = 1.0) -> RewardModel:
+    """Members as one reward: of several networks, of the outputs of one, or (Ctrl-C in an ensemble) a single one."""
+    if len(members) > 1:
+        return Ensemble(members, combine, k)
+    return SharedEnsemble(members[0], combine, k) if getattr(members[0], "num_members", 1) > 1 else members[0]
 
 
 def find_embedded(name: str) -> Path:
@@ -96,6 +102,11 @@ def write_ensemble(folder: Path, members: Sequence[str]) -> None:
         'gym.make(..., reward="<this folder>")  # the mean\n'
         'gym.make(..., reward={"type": "ensemble", "path": "<this folder>", "combine": "mean-std"})\n```\n',
     )
+
+
+def write_shared_ensemble(folder: Path) -> None:
+    """Notes that the outputs of the checkpoint in this folder are the members of an ensemble."""
+    write_text(folder / ENSEMBLE, json.dumps({"models": ["."], "combine": "mean"}) + "\n")
 
 
 def _members(path: Path) -> list[str]:

@@ -6,8 +6,9 @@ the response: a small model learns *which words* are wrong that way, and the rew
 kind="sequence" reads one at the end. Afterwards the scale is fitted on held-out pairs, so that
 differences are calibrated log-odds, and the mean score is moved to zero; both go into the head, and
 what is saved is a plain Hugging Face checkpoint with a model card. Ctrl-C ends the training, not the
-run: the best weights so far are scaled, measured and saved. Left out: rankings other than by their
-pairs, ensembles that share a trunk, resuming.
+run: the best weights so far are scaled, measured and saved. With several `heads` the trunk
+has an ensemble's members for outputs, each of which sees its own bootstrap of the prompts. Left out: rankings other
+than by their pairs, resuming.
 
     metrics = train_reward_model(read_preferences("pairs.jsonl"), "path/of/policy", output="path/of/reward")
 """
@@ -41,8 +42,10 @@ from textgym.rewards.encoding import encode_conversations, load_reward_tokenizer
 from textgym.rewards.head import Head, load_trunk
 from textgym.rewards.judged import decided
 from textgym.rewards.learned import LearnedReward
+from textgym.rewards.length import fit_length_correction, write_correction
 from textgym.rewards.network import HEADS, Kind, max_positions, quietly
 from textgym.rewards.sharing import Comparisons, can_share_prompts, encode_comparisons, score_comparisons
+from textgym.rewards.stored import write_shared_ensemble
 from textgym.types import Transcript
 
 
@@ -59,6 +62,8 @@ class RewardTrainConfig:
     max_grad_norm: float = 1.0
     centering: float = 0.01  # pull of a pair's mean score towards zero (Eisenstein et al. 2023)
     margin_scale: float = 1.0  # the preferences' margins times this; 0 leaves them out of the loss
+    length_control: bool = False  # takes out of the scores, after training, what goes with the responses' lengths
+    heads: int = 1  # outputs on one trunk, an ensemble: each trains on its own bootstrap of the prompts (kind sequence)
     lora_rank: int = 0  # of adapters that train in place of the trunk; 0: the whole trunk trains
     validation_share: float = 0.1  # of the prompts: early stop, scale and centre
     test_share: float = 0.1  # of the prompts: the figures that are reported
@@ -77,6 +82,10 @@ class RewardTrainConfig:
         for name in ("epochs", "batch_size", "learning_rate", "max_grad_norm", "evaluations", "patience"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if not 1 <= self.heads <= 100:
+            raise ValueError(f"heads must be from 1 to 100, got {self.heads}")
+        if self.heads > 1 and self.kind != "sequence":
+            raise ValueError(f"heads must be 1 for kind={self.kind!r}, got {self.heads}; kind='sequence' has several")
         for name in ("weight_decay", "centering", "warmup", "margin_scale", "lora_rank"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
@@ -108,15 +117,17 @@ def train_reward_model(
         shows_progress: a progress bar (rich), where installed.
 
     Returns:
-        The figures of `pair_metrics`, plus `accuracy_ceiling` and `rater_ceiling` where known, `steps`,
+        The figures of `pair_metrics`, with `length_control` also `score_per_100_characters` (what was taken out) and
+        two figures as they were `…_uncorrected`, plus `accuracy_ceiling` and `rater_ceiling` where known, `steps`,
         `seconds`, `scale` (the factor that went into the head), `prompts_cut`, `pairs_too_long`
-        (left out, because a response alone is longer than the model can read) and `interrupted` (1
-        where Ctrl-C ended the training).
+        (left out, because a response alone is longer than the model can read), `member_std` (of several `heads`: how
+        far they disagree on a test response) and `interrupted` (1 where Ctrl-C ended the training).
     """
     config = config or RewardTrainConfig()
     started = time.perf_counter()
     chat = load_reward_tokenizer(model if tokenizer is None else tokenizer)
-    network = load_trunk(model, config.kind, chat, config.seed)
+    network = load_trunk(model, config.kind, chat, config.seed, config.heads)
+    write_correction(network.config, None)  # of another training, whose scores were others
     turn_off_dropout(network)
     if config.lora_rank:
         add_lora(network, config.lora_rank, seed=config.seed, trains_head=True)
@@ -131,14 +142,21 @@ def train_reward_model(
     steps = run.fit(parts[0], training, parts[1], validation, shows_progress)
     if config.lora_rank:
         merge(network)
-    chosen, rejected = run.score(parts[1])
+    chosen, rejected = run.mean_score(parts[1])
     scale = fit_scale(chosen - rejected, _weights(validation))
     head = Head(network, config.kind)
     head.multiply(scale)
     head.shift_mean_to_zero([c for group in parts[1] for c in group.conversations], chat.pad)
 
-    chosen, rejected = run.score(parts[2])
+    chosen, rejected = run.mean_score(parts[2])
     metrics = pair_metrics(chosen, rejected, _lengths(test), _prompt_numbers(test))
+    if config.length_control:
+        correction = fit_length_correction(*run.mean_score(parts[1]), _lengths(validation), _weights(validation))
+        write_correction(network.config, correction)
+        chosen, rejected = (s - correction.of(n) for s, n in zip((chosen, rejected), _lengths(test), strict=True))
+        before = {f"{name}_uncorrected": metrics[name] for name in ("accuracy", "score_length_correlation")}
+        metrics = pair_metrics(chosen, rejected, _lengths(test), _prompt_numbers(test)) | before
+        metrics["score_per_100_characters"] = 100 * correction.per_character
     ceiling = accuracy_ceiling(test) if ceiling is None else ceiling
     if ceiling is not None:
         metrics["accuracy_ceiling"] = ceiling
@@ -151,9 +169,13 @@ def train_reward_model(
         metrics["pairs_too_long"] = float(len(preferences) - len(readable))
     if run.interrupted:
         metrics["interrupted"] = 1.0
+    if config.heads > 1:
+        metrics["member_std"] = float(np.mean([s.std(axis=-1).mean() for s in run.score(parts[2])]))
     with new_folder(output) as folder:
         with quietly():
             network.save_pretrained(folder)
+        if config.heads > 1:
+            write_shared_ensemble(folder)
         chat.hf.save_pretrained(folder)
         write_card(folder / "README.md", preferences, str(model), config, metrics, notes or {})
         _require_same_scores(folder, test[:8], chosen[:8], config.device)
@@ -198,9 +220,11 @@ class _Run:
         Ctrl-C does the same, once there are weights that were evaluated.
         """
         config, network = self.config, self.network
-        weights = torch.tensor(_weights(preferences), dtype=torch.float32, device=self.device)
+        drawn = bootstrapped(_weights(preferences), _prompt_numbers(preferences), config.heads, config.seed)
+        weights = torch.tensor(drawn, dtype=torch.float32, device=self.device)
         margins = torch.tensor([p.margin for p in preferences], dtype=torch.float32, device=self.device)
-        margins *= config.margin_scale
+        margins = margins if config.heads == 1 else margins[:, None]
+        margins = margins * config.margin_scale
         total = max(1, round(config.epochs * len(preferences) / config.batch_size))
         optimizer = torch.optim.AdamW(_parameter_groups(network, config.weight_decay), lr=config.learning_rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step, total, config.warmup))
@@ -212,7 +236,8 @@ class _Run:
                     loss = self._step(batch, weights, margins, optimizer, step)
                     schedule.step()
                     if step in check_at:
-                        held_out = preference_loss(np.subtract(*self.score(validation_groups)), _weights(validation))
+                        differences = np.subtract(*self.mean_score(validation_groups))
+                        held_out = preference_loss(differences, _weights(validation))
                         since_best += 1
                         if held_out < best:
                             best, since_best = held_out, 0
@@ -247,14 +272,20 @@ class _Run:
 
     @torch.inference_mode()
     def score(self, groups: Sequence[Comparisons]) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) float32 scores of the chosen and of the rejected ones, in full precision."""
+        """(n,) float32 scores of the chosen and of the rejected ones, in full precision; (n, K) of K > 1 heads."""
         self.network.eval()
-        both = np.zeros((2, sum(len(group.pairs) for group in groups)), dtype=np.float32)
+        size = (2, sum(len(group.pairs) for group in groups))
+        both = np.zeros(size if self.config.heads == 1 else (*size, self.config.heads), dtype=np.float32)
         by_length = sorted(groups, key=lambda group: group.length)
         for batch in _fill(by_length, self.config.batch_size):
             scores = score_comparisons(self.network, self.config.kind, batch, self.padding, self.shares_prompt)
             both[:, [n for group in batch for n in group.pairs]] = torch.stack(scores).cpu().numpy()
         return both[0], both[1]
+
+    def mean_score(self, groups: Sequence[Comparisons]) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) float32 scores of the chosen and of the rejected ones, the mean over the heads."""
+        chosen, rejected = self.score(groups)
+        return (chosen, rejected) if chosen.ndim == 1 else (chosen.mean(axis=1), rejected.mean(axis=1))
 
     def _batches(
         self, groups: Sequence[Comparisons], total: int, batches_sorted: int = 16
@@ -291,10 +322,22 @@ def bradley_terry_loss(
 ) -> Tensor:
     """Weighted mean of -log sigmoid(chosen - rejected - margin), plus the pull of each pair's mean to zero.
 
-    All (B,) float32 -> scalar.
+    All (B,) float32 -> scalar. Or scores and weights (B, K), one column a head, and margins (B, 1).
     """
     losses = -F.logsigmoid(chosen - rejected - margins) + centering * ((chosen + rejected) / 2).square()
     return (weights * losses).sum() / weights.sum().clamp_min(1e-8)
+
+
+def bootstrapped(weights: np.ndarray, prompts: Sequence[int], heads: int, seed: int) -> np.ndarray:
+    """(n,) weights -> (n, K), for each of K > 1 heads times how often a draw with replacement has the prompt.
+
+    A head so learns from about 63% of the prompts (Efron & Tibshirani 1993, ch. 6), and the heads differ in what
+    they know. One head learns from all.
+    """
+    if heads == 1:
+        return weights
+    rng, k = np.random.default_rng([seed, heads]), max(prompts) + 1
+    return weights[:, None] * rng.multinomial(k, np.full(k, 1 / k), size=heads).T[np.asarray(prompts)]
 
 
 def _parameter_groups(network: Any, weight_decay: float) -> list[dict[str, Any]]:
