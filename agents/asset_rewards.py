@@ -28,7 +28,7 @@ import torch
 from textgym.feedback.preferences import Preference, split_by_prompt
 from textgym.feedback.raters import accuracy_ceiling
 from textgym.files import write_text
-from textgym.models.arithmetic import arithmetic
+from textgym.models.arithmetic import arithmetic, what_compiling_lacks
 from textgym.models.language_model import (
     forbidden_tokens,
     load_language_model,
@@ -264,6 +264,7 @@ def warm_start(
         muon=True,
         muon_learning_rate=config.warm_muon_learning_rate,
         final_lr_fraction=0.05,
+        compile=what_compiling_lacks() is None,
     )
     optimizers = make_optimizers(student, plan)
     rng = np.random.default_rng([config.seed, 2])
@@ -276,7 +277,7 @@ def warm_start(
         found = []
         for part in _parts(chosen):
             packed = pack([e for i in part for e in by_prompt[i]])
-            with arithmetic(torch.device("cpu"), torch.bfloat16):
+            with arithmetic(torch.device("cpu"), torch.bfloat16, compiles=plan.compile):
                 hidden = trunk(student, packed.tokens, packed.position_ids, packed.mask)
                 outputs = student.score(hidden.reshape(-1, hidden.shape[-1])[packed.place]).squeeze(-1).float()
             wanted = torch.cat([targets[i] for i in part])
@@ -365,6 +366,7 @@ def build_reward(
         batch_size=config.reward_batch_size[WORLDS.index(world)],
         learning_rate=config.reward_learning_rate,
         dtype="bfloat16",
+        compile=what_compiling_lacks() is None,
         seed=config.seed,
     )
     figures = train_reward_model(

@@ -10,6 +10,9 @@ From seeds and this file alone, in the order of any RLHF project:
 3. the policy: the base tuned on answers with *habits*, faults that are a function of the
    content, so that greedy decoding has them too and there is something for RL to repair;
 4. a reward model a task (`asset_rewards.py`).
+
+Where there is a C++ compiler, training passes go through `torch.compile`; the manifest says so, because the last bits
+of what is built then come from other kernels.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ import torch
 import textgym
 from textgym.feedback.raters import SimulatedRaters
 from textgym.files import new_folder, write_text
+from textgym.models.arithmetic import what_compiling_lacks
 from textgym.models.language_model import load_language_model
 from textgym.models.tokenizer import ChatTokenizer, load_tokenizer
 from textgym.tasks.dialogue.meaning import Meaning, find_obstacle
@@ -262,6 +266,8 @@ def build(config: AssetConfig | None = None, output: Path = ASSETS, work: Path =
     work.mkdir(parents=True, exist_ok=True)
     is_one_run = not (work / "tokenizer").exists()
     say = _speaker(started)
+    lacking = what_compiling_lacks()
+    say("training passes are compiled" if lacking is None else f"training passes are not compiled: it needs {lacking}")
     _stage(work / "tokenizer", lambda folder: build_tokenizer(config).save_pretrained(folder), say)
     tokenizer = load_tokenizer(work / "tokenizer")
     _stage(work / "base", lambda folder: build_base(config, tokenizer, say).save_pretrained(folder), say)
@@ -313,6 +319,7 @@ def build_base(config: AssetConfig, tokenizer: ChatTokenizer, say: Callable[[str
             muon_learning_rate=config.muon_learning_rate,
             prompt_weight=prompt_weight,
             final_lr_fraction=final,
+            compile=what_compiling_lacks() is None,
         )
         tune(model, batches, plan, lambda step, loss: say(f"  step {step}: loss {loss:.3f}"))
     return model
@@ -325,6 +332,7 @@ def build_policy(config: AssetConfig, tokenizer: ChatTokenizer, work: Path, say:
         learning_rate=config.habit_learning_rate,
         prompt_weight=0.0,
         final_lr_fraction=0.05,
+        compile=what_compiling_lacks() is None,
     )
     batches = demonstrations(config, tokenizer, "habits", 600_000)
     tune(model, batches, plan, lambda step, loss: say(f"  step {step}: loss {loss:.3f}"))
@@ -349,34 +357,21 @@ def write_manifest(config: AssetConfig, folder: Path, seconds: float | None) -> 
 
     `seconds` is None where stages of earlier runs were taken over, perhaps made with other settings.
     """
-    policy = load_language_model(folder / "policy")
-    tokenizer = load_tokenizer(folder / "tokenizer")
-    quality: dict[str, Any] = {}
-    for world in WORLDS:
-        gold = {}
-        for name, temperature in (("sampled", 1.0), ("greedy", 0.0)):
-
-            def make_env(n: int, world: str = world) -> Any:
-                return gym.make_vec(
-                    IDS[world],
-                    num_envs=n,
-                    tokenizer=tokenizer,
-                    reward="gold",
-                    split="validation",
-                    autoreset_mode="Disabled",
-                )
-
-            found = evaluate(policy, tokenizer, make_env, num_prompts=config.measured_prompts, temperature=temperature)
-            gold[f"gold_{name}"] = round(found.means["gold"], 4)
-            gold[f"gold_{name}_ci95"] = round(found.intervals["gold"], 4)
-        figures = json.loads((folder / "rewards" / world / "figures.json").read_text())
-        quality[world] = {"policy": gold, "reward_model": figures}
+    gold = measure_policy(config, folder)
+    quality = {
+        world: {
+            "policy": gold[world],
+            "reward_model": json.loads((folder / "rewards" / world / "figures.json").read_text()),
+        }
+        for world in WORLDS
+    }
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "manifest.json")
     manifest = {
         "command": "python -m agents assets",
         "config": asdict(config),
         "raters": config.raters.parameters(),
         "versions": versions(),
+        "compiled": what_compiling_lacks() is None,  # training passes, by torch.compile
         "built_in_one_run": seconds is not None,
         "build_seconds": None if seconds is None else round(seconds),
         "quality": quality,
@@ -388,4 +383,33 @@ def write_manifest(config: AssetConfig, folder: Path, seconds: float | None) -> 
             for p in files
         },
     }
+    write_text(folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+
+
+def measure_policy(config: AssetConfig, folder: Path) -> dict[str, dict[str, float]]:
+    """Gold score of the policy's answers to validation prompts, sampled and greedy, by world, with 95% intervals."""
+    policy, tokenizer = load_language_model(folder / "policy"), load_tokenizer(folder / "tokenizer")
+    gold: dict[str, dict[str, float]] = {world: {} for world in WORLDS}
+    for world, figures in gold.items():
+
+        def make_env(n: int, world: str = world) -> Any:
+            options: Any = {"tokenizer": tokenizer, "reward": "gold", "split": "validation"}
+            return gym.make_vec(IDS[world], num_envs=n, autoreset_mode="Disabled", **options)
+
+        for name, temperature in (("sampled", 1.0), ("greedy", 0.0)):
+            found = evaluate(policy, tokenizer, make_env, num_prompts=config.measured_prompts, temperature=temperature)
+            figures[f"gold_{name}"] = round(found.means["gold"], 4)
+            figures[f"gold_{name}_ci95"] = round(found.intervals["gold"], 4)
+    return gold
+
+
+def measure_again(folder: Path = ASSETS) -> None:
+    """Writes into the manifest what the policy scores on the texts of today; the models are those of the build.
+
+    python -c "from textgym.agents.assets import measure_again; measure_again()"
+    """
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for world, gold in measure_policy(AssetConfig(), folder).items():
+        manifest["quality"][world]["policy"] = gold
+    manifest["policy_measured_again"] = "on texts and by judges that are newer than the models"
     write_text(folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")

@@ -20,7 +20,7 @@ from .run_config import RunConfig
 class OnlineConfig(RunConfig):
     """In batches of what size the policy plays, and what it is paid."""
 
-    num_updates: int | None = None  # None: 100, or 60 of Dialogue, whose gold score falls after that
+    num_updates: int | None = None  # None: 100, or 36 of Dialogue, whose gold score falls after that
 
     split: str = "train"  # train, validation or test: whose prompts are played
     prompts_per_update: int = 16  # a multiple of the number of processes
@@ -42,7 +42,7 @@ class OnlineConfig(RunConfig):
         """`num_updates`, or what the embedded policy needs."""
         if self.num_updates is not None:
             return self.num_updates
-        return 60 if "Dialogue" in self.env else 100
+        return 36 if "Dialogue" in self.env else 100
 
     def check(self) -> None:
         """Raises TypeError for a value of the wrong kind, ValueError for one that cannot work, early."""

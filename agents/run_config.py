@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import gymnasium as gym
+import torch
 
 import textgym  # noqa: F401  (registers the ids)
 from textgym import checks
 from textgym.envs.registration import ENV_IDS
+from textgym.models.arithmetic import require_compiling
 from textgym.types import SPLITS
 
 from .devices import choose_device
@@ -48,6 +50,9 @@ class RunConfig:
     device: str = "auto"  # "auto": the GPU where there is one
     dtype: str = "auto"  # arithmetic of the training passes; "auto": bfloat16 where it is faster
     onednn: bool = False  # float32 linear layers on a CPU by oneDNN; where MKL is slow they take half the time
+    # training passes through torch.compile: faster where they are long; about a minute to start; on a CPU it needs a
+    # C++ compiler
+    compile: bool = False
     row_tokens: int = 512  # the most tokens in a packed row
     batch_tokens: int | None = None  # in one forward pass, padding too; None: 4096 on a CPU, 16384 on a GPU
 
@@ -94,9 +99,17 @@ class RunConfig:
             require_tracker(self.log_to)
         if self.eval_split not in SPLITS:
             raise ValueError(f"eval_split must be one of {list(SPLITS)}, got {self.eval_split!r}")
-        choose_device(self.device)
+        device = choose_device(self.device)
+        if self.compile:
+            self._check_compile(device)
         if self.dtype not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"dtype must be 'auto', 'float32' or 'bfloat16', got {self.dtype!r}")
+
+    def _check_compile(self, device: torch.device) -> None:
+        for name, why in (("shard", "weights in parts"), ("onednn", "layers in place of which others are generated")):
+            if getattr(self, name, False):
+                raise ValueError(f"compile must be False with {name}, got True: torch.compile knows no {why}")
+        require_compiling(device)
 
     def _check_lora(self) -> None:
         if self.lora_alpha is not None:

@@ -106,7 +106,7 @@ class Stage:
             self.shards.gather()
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        return arithmetic(self.device, self.dtype, self.config.onednn)
+        return arithmetic(self.device, self.dtype, self.config.onednn, self.config.compile)
 
     def collect(self, update: int) -> Rollout:
         """Plays one batch. All randomness follows from (seed, update), so a resumed run plays the same."""

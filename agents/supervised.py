@@ -36,6 +36,7 @@ class SupervisedConfig:
     prompt_weight: float = 0.1  # weight of tokens the assistant did not write; 0: its own only
     max_grad_norm: float = 1.0
     dtype: torch.dtype = torch.bfloat16
+    compile: bool = False  # passes through torch.compile: about a minute to start, and less a step
 
 
 def encode_conversation(tokenizer: ChatTokenizer, messages: Sequence[Message], num_prompt_messages: int) -> Episode:
@@ -85,7 +86,7 @@ def tune(
         total_weight = sum(float(w.sum()) for _, w in made)
         for packed, weight in made:
             packed = packed.to(device)
-            with arithmetic(device, config.dtype):
+            with arithmetic(device, config.dtype, compiles=config.compile):
                 hidden = trunk(model, packed.tokens, packed.position_ids, packed.mask)
                 hidden = hidden.reshape(-1, hidden.shape[-1])[packed.source]
                 logits = model.get_output_embeddings()(hidden)

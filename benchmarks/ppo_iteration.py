@@ -8,6 +8,7 @@ busy with other work slows all. What is left out: learning (benchmarks/learning.
 
     python benchmarks/ppo_iteration.py --size S --threads 1 --peer PYTHON_WITH_TRL
     python benchmarks/ppo_iteration.py --size qwen0.5b --device cuda --dtype bfloat16
+    python benchmarks/ppo_iteration.py --size S --dtype bfloat16 --compile  # our training passes through torch.compile
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ from ppo_work import (
     versions,
     write_work,
 )
+
+SWITCHES = ("compile", "onednn")  # of our training passes: options of the config that --compile and --onednn turn on
 
 # What `prepare_cpu` sets, for every process alike, the peer's too: freed memory is kept.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "2147483647"}
@@ -89,8 +92,13 @@ class Timed:
         return seconds
 
 
-def make_trainer(folder: Path, size: Size, row: Row, device: str, dtype: str) -> tuple[Any, Timed]:
+def make_trainer(
+    folder: Path, size: Size, row: Row, device: str, dtype: str, switched_on: Sequence[str] = ()
+) -> tuple[Any, Timed]:
     """A PPO trainer of ours on the work in `folder`, and its reward model.
+
+    Args:
+        switched_on: of `SWITCHES`, those of the config that are True.
 
     Raises:
         ValueError: this version of textgym has no such critic.
@@ -120,6 +128,7 @@ def make_trainer(folder: Path, size: Size, row: Row, device: str, dtype: str) ->
         dtype=dtype,
         eval_prompts=1,
         **options,
+        **dict.fromkeys(switched_on, True),  # type: ignore[arg-type]  # names of switches
     )
     trainer = Trainer(config)
     trainer.stage.forbidden[trainer.stage.tokenizer.end_of_turn] = True
@@ -134,13 +143,13 @@ def check_counts(rollout: Any, size: Size) -> None:
         raise ValueError(f"need {size.responses} episodes of {wanted} tokens, got {len(rollout.episodes)} of {found}")
 
 
-def serve(folder: Path, size: Size, row: Row, device: str, dtype: str) -> None:
+def serve(folder: Path, size: Size, row: Row, device: str, dtype: str, switched_on: Sequence[str] = ()) -> None:
     """Runs iterations of ours as they are asked for."""
     line = Line()
     from textgym.agents.cpu import prepare_cpu
 
     prepare_cpu()
-    trainer, reward = make_trainer(folder, size, row, device, dtype)
+    trainer, reward = make_trainer(folder, size, row, device, dtype, switched_on)
     parts = {name: Timed(getattr(trainer, name), device) for name in ("collect", "prepare", "update")}
     for name, part in parts.items():
         setattr(trainer, name, part)
@@ -246,6 +255,11 @@ def table(figures: dict[str, dict[str, Any]], dtype: str) -> str:
     return "\n".join(lines)
 
 
+def switched_on(options: argparse.Namespace) -> list[str]:
+    """Which of the switches are given."""
+    return [switch for switch in SWITCHES if getattr(options, switch)]
+
+
 def run_rows(options: argparse.Namespace, dtype: str, folder: Path) -> dict[str, dict[str, Any]]:
     """Starts the rows, lets them take turns, and sums up."""
     size, here = SIZES[options.size], Path(__file__).resolve()
@@ -261,6 +275,8 @@ def run_rows(options: argparse.Namespace, dtype: str, folder: Path) -> dict[str,
         command = [python, str(script), *(f"--{key}={value}" for key, value in given.items())]
         if name == TRL and options.micro_batch:
             command.append(f"--micro-batch={options.micro_batch}")
+        if name != TRL:
+            command += [f"--{switch}" for switch in switched_on(options)]
         children[name] = Child(command, options.threads)
     for turn in range(options.repeats + 1):
         for child in children.values():
@@ -289,6 +305,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--micro-batch", type=int, help="responses in one pass of TRL's update; default: all")
     parser.add_argument("--threads", type=int, default=1, help="of each process, on a CPU")
     parser.add_argument("--repeats", type=int, default=5, help="iterations of each row, after one to warm up")
+    parser.add_argument("--compile", action="store_true", help="our training passes through torch.compile")
+    parser.add_argument("--onednn", action="store_true", help="our float32 linear layers by oneDNN, on a CPU")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     parser.add_argument("--serve", choices=ROWS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -298,7 +316,8 @@ def arguments() -> argparse.ArgumentParser:
 def main() -> None:
     options = arguments().parse_args()
     if options.serve:
-        serve(options.folder, SIZES[options.size], ROWS[options.serve], options.device, options.dtype[0])
+        row = ROWS[options.serve]
+        serve(options.folder, SIZES[options.size], row, options.device, options.dtype[0], switched_on(options))
         return
     import torch
 
@@ -313,6 +332,8 @@ def main() -> None:
             figures[dtype] = run_rows(options, dtype, Path(name))
     load.append(os.getloadavg())
     print(f"load of the machine, before and after: {load[0][0]:.1f}, {load[1][0]:.1f}")
+    if switched_on(options):
+        print(f"our training passes with {' and '.join(switched_on(options))}")
     if options.json:
         settings = {**vars(options), "shape": asdict(SIZES[options.size]), "processor": platform.processor()}
         settings = {k: v for k, v in settings.items() if k not in ("serve", "folder", "peer")}

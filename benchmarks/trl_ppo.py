@@ -2,7 +2,9 @@
 
 Its loop is its own and is not changed: a callback holds it between two iterations, and three of its
 functions are wrapped to say where the time goes. Chosen in its favour: no gradient checkpointing, no
-reports, and in bfloat16 the two frozen models in bfloat16 altogether (TRL itself passes them in float32).
+reports, and in bfloat16 the two frozen models in bfloat16 altogether (TRL itself passes them in float32) and the
+update under accelerate's mixed precision, asked for in the environment: with transformers 5, `bf16=True` alone does
+not reach the accelerator that PPOTrainer makes.
 `--micro-batch` divides its batch in the update; without it the batch goes in one pass.
 Nothing of textgym is imported.
 """
@@ -112,6 +114,8 @@ def make_trainer(folder: Path, size: Size, device: str, dtype: str, micro_batch:
     from datasets import Dataset
     from trl.experimental.ppo import PPOConfig, PPOTrainer
 
+    if dtype == "bfloat16":
+        os.environ["ACCELERATE_MIXED_PRECISION"] = "bf16"
     config = PPOConfig(
         output_dir=str(folder / "trl"),
         use_cpu=device == "cpu",

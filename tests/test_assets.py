@@ -78,7 +78,7 @@ def test_it_took_an_hour_at_most() -> None:
 
 # What the figures of the manifest are aimed at, and each (world, row) in which the shipped assets miss it.
 AIMS = {"sampled": (0.45, 0.65), "greedy": (0.0, 0.75), "accuracy": (0.90, 1.0), "written accuracy": (0.90, 1.0)}
-MISSED: set[tuple[str, str]] = set()
+MISSED = {("summarize", "sampled"), ("dialogue", "sampled")}  # on texts that are newer than the models
 
 
 def figure(world: str, row: str) -> float:

@@ -88,7 +88,7 @@ def score(task: Any, example: Example, *said: Message) -> float:
     return task.judge(Transcript((*example.prompt, *said), example.references, example.meta, None, n)).score
 
 
-@pytest.mark.parametrize(("world", "index"), [("summarize", 0), ("translate", 5)])
+@pytest.mark.parametrize(("world", "index"), [("summarize", 0), ("translate", 1)])
 def test_the_docs_print_the_scores_of_the_judge(world: str, index: int) -> None:
     text, quoted = section(world)
     task: Any = load_task(world, split="test")

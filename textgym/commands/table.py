@@ -72,11 +72,12 @@ FEEDBACK = {
 REWARD = {
     "train": Command(
         "textgym.rewards.commands:train",
-        "from judged pairs",
+        "from judged pairs or ratings",
         (
             "textgym reward train --data preferences.jsonl --out reward --test-out test.jsonl",
             "textgym reward train --data preferences.jsonl --out ensemble --members 4",
             "textgym reward train --data preferences.jsonl --kind sequence --heads 4 --length-control",
+            "textgym reward train --data ratings.jsonl --objective ordinal",
         ),
     ),
     "eval": Command(

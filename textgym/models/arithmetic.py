@@ -1,24 +1,50 @@
 """How the products of a training pass are computed: precision, attention and linear layers, by what is fast here.
 
 PyTorch's modules call kernels that are made for large models. On a CPU, bfloat16 attention is faster
-in two batched products, and on some processors float32 linear layers through oneDNN than through MKL. Everything is
+in two batched products, and on some processors float32 linear layers through oneDNN than through MKL. What is left is
+bound by memory, operation after operation on the same numbers; `torch.compile` makes one of many. Everything is
 a context around a pass; the model itself stays as it is.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
+import sys
+import sysconfig
 from collections.abc import Iterator
+from contextvars import ContextVar
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+_compiles: ContextVar[bool] = ContextVar("compiles", default=False)
+
 
 @contextlib.contextmanager
-def arithmetic(device: torch.device, dtype: torch.dtype, onednn: bool = False) -> Iterator[None]:
-    """Around trunk, head and their gradients: mixed precision, or float32 with oneDNN's linear layers if asked for."""
+def arithmetic(
+    device: torch.device, dtype: torch.dtype, onednn: bool = False, compiles: bool = False
+) -> Iterator[None]:
+    """Around trunk, head and their gradients: mixed precision, or float32 with oneDNN's linear layers if asked for.
+
+    With `compiles` a `trunk` without a cache is a compiled one.
+    """
+    before = _compiles.set(compiles)
+    try:
+        with _kernels(device, dtype, onednn):
+            yield
+    finally:
+        _compiles.reset(before)
+
+
+@contextlib.contextmanager
+def _kernels(device: torch.device, dtype: torch.dtype, onednn: bool) -> Iterator[None]:
     if dtype == torch.float32:
         with OneDNNLinear() if onednn and device.type == "cpu" else contextlib.nullcontext():
             yield
@@ -26,6 +52,62 @@ def arithmetic(device: torch.device, dtype: torch.dtype, onednn: bool = False) -
     attention = PlainAttention() if device.type == "cpu" else contextlib.nullcontext()
     with torch.autocast(device.type, dtype=dtype), attention:
         yield
+
+
+def last_states(base: Any, tokens: Tensor, position_ids: Tensor, mask: Tensor | None) -> Tensor:
+    """(R, L, H) last hidden states of a trunk, (R, L) tokens -> compiled where `arithmetic` says so.
+
+    A single row, or a single token a row, is left out: sizes of 1 are compiled for themselves, which costs more than
+    such a pass ever saves.
+    """
+    if _compiles.get() and min(tokens.shape) > 1:
+        return _compiled_states()(base, tokens, position_ids, mask)
+    return _states(base, tokens, position_ids, mask)
+
+
+def _states(base: Any, tokens: Tensor, position_ids: Tensor, mask: Tensor | None) -> Tensor:
+    output = base(input_ids=tokens, position_ids=position_ids, attention_mask=mask, use_cache=False)
+    states: Tensor = output.last_hidden_state
+    return states
+
+
+@lru_cache
+def _compiled_states() -> Any:
+    """One function for all trunks of a process: nothing hangs on a model, which is copied and saved as it always was.
+
+    Trunks of one shape share what is compiled, a policy and its reference for example. Each shape is compiled for
+    passes with and without gradients, with and without a mask.
+    """
+    return compiled(_states)
+
+
+def compiled(function: Any) -> Any:
+    """A function or a module whose passes are compiled, once for tensors of all sizes."""
+    settings: Any = torch._dynamo.config
+    settings.recompile_limit = max(settings.recompile_limit, 64)  # beyond it PyTorch would compile no more
+    return torch.compile(function, dynamic=True)
+
+
+def what_compiling_lacks(device: torch.device | str = "cpu") -> str | None:
+    """What `torch.compile` needs on this device and does not find, for a message; None: it has all."""
+    if torch.device(device).type == "cuda":
+        return None if find_spec("triton") else "Triton (the package triton), which is not installed"
+    if torch.device(device).type != "cpu":
+        return f"a CPU or an NVIDIA GPU, and the device is {str(device)!r}"
+    name = os.environ.get("CXX") or {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    if shutil.which(name) is None:
+        return f"a C++ compiler, and {name!r} is not found (CXX may name another)"
+    headers = Path(sysconfig.get_paths()["include"])
+    if not (headers / "Python.h").exists():
+        return f"the headers of Python, and {headers} has no Python.h (python3-dev has them on Debian)"
+    return None
+
+
+def require_compiling(device: torch.device | str) -> None:
+    """Raises ValueError where `torch.compile` cannot work on this device."""
+    lacking = what_compiling_lacks(device)
+    if lacking is not None:
+        raise ValueError(f"compile must be False here, got True: torch.compile needs {lacking}")
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

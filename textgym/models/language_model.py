@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from textgym.models.arithmetic import last_states
 from textgym.models.places import find_model, says_what_failed
 from textgym.models.tokenizer import ChatTokenizer
 
@@ -212,14 +213,15 @@ def trunk(
     if mask is not None and getattr(model.config, "_attn_implementation", "sdpa") != "sdpa":
         additive = torch.zeros(mask.shape, dtype=next(model.parameters()).dtype, device=mask.device)
         mask = additive.masked_fill_(~mask, torch.finfo(additive.dtype).min)
+    if cache is None:
+        return last_states(model.base_model, tokens, position_ids, mask)
     model_class: Any = type(model.base_model)
-    given: dict[str, Any] = {} if cache is None else {_cache_argument(model_class): cache}
     output = model.base_model(
         input_ids=tokens,
         position_ids=position_ids,
         attention_mask=mask,
-        use_cache=cache is not None,
-        **given,
+        use_cache=True,
+        **{_cache_argument(model_class): cache},
     )
     return output.last_hidden_state
 

@@ -65,9 +65,6 @@ def train_reward_model(
             range.
         TypeError: an unknown option.
     """
-    from textgym.feedback.preferences import write_preferences
-    from textgym.rewards import train as training
-    from textgym.rewards.judged import believe, read_pairs
     from textgym.rewards.stored import load_stored, trunk_of
 
     checks.whole("members", members, 1, 100)
@@ -79,24 +76,54 @@ def train_reward_model(
         raise ValueError(
             f"members and heads are two kinds of ensemble, one of which must be 1, got {members} and {plan.heads}"
         )
-    pairs = read_pairs(files)
-    preferences: list[Preference] = believe(pairs, raters, plan.seed)
-    if test_output is not None:
-        write_preferences(test_output, training.split_for_training(preferences, plan)[1])
-    notes: dict[str, Any] = {"data": [Path(path).name for path in files], "raters_taken": raters}
-    notes |= {"ties": len(pairs.ties), "left_out": dict(pairs.left_out)}
+    data, plan, notes, trainer = _read(files, raters, plan, test_output)
 
     def train_one(seed: int, folder: str | Path) -> dict[str, float]:
         split = plan.seed if plan.split_seed is None else plan.split_seed
         seeded = replace(plan, seed=seed, split_seed=split)
-        return training.train_reward_model(
-            preferences, start, tokenizer, folder, seeded, notes=notes, shows_progress=shows_progress
-        )
+        done = trainer(data, start, tokenizer, folder, seeded, notes=notes, shows_progress=shows_progress)
+        return dict(done)
 
     figures = train_one(plan.seed, output) if members == 1 else _train_members(members, plan.seed, output, train_one)
     trained: Any = load_stored(str(output), device=plan.device)
     trained.figures = figures
     return trained
+
+
+def _read(
+    files: Sequence[str | Path], raters: Believed, plan: RewardTrainConfig, test_output: str | Path | None
+) -> tuple[Sequence[Any], RewardTrainConfig, dict[str, Any], Any]:
+    """What to train on, the plan with its objective, notes for the card, and the function that trains.
+
+    "auto" is regression where the files hold ratings and nothing else.
+    """
+    from textgym.feedback.preferences import write_preferences
+    from textgym.rewards import rating_train
+    from textgym.rewards import train as training
+    from textgym.rewards.judged import believe, read_pairs
+    from textgym.rewards.rated import read_ratings, write_ratings
+
+    notes: dict[str, Any] = {"data": [Path(path).name for path in files], "raters_taken": raters}
+    if plan.objective != "pairs":
+        rated = read_ratings(files)
+        wants_ratings = plan.objective != "auto" or plan.attributes is not None or plan.standardise_raters
+        if wants_ratings or (rated.ratings and not rated.others):
+            plan = replace(plan, objective="regression" if plan.objective == "auto" else plan.objective)
+            if raters != "each":
+                raise ValueError(f"raters must be 'each' for ratings, got {raters!r}; see standardise_raters")
+            if not rated.ratings:
+                raise ValueError(
+                    f"objective={plan.objective!r} needs files of ratings, got none in {[str(p) for p in files]}"
+                )
+            if test_output is not None:
+                write_ratings(test_output, rating_train.split_for_training(rated.ratings, plan)[1])
+            return rated.ratings, plan, notes | {"left_out": dict(rated.left_out)}, rating_train.train_on_ratings
+    pairs = read_pairs(files)
+    preferences: list[Preference] = believe(pairs, raters, plan.seed)
+    if test_output is not None:
+        write_preferences(test_output, training.split_for_training(preferences, plan)[1])
+    notes |= {"ties": len(pairs.ties), "left_out": dict(pairs.left_out)}
+    return preferences, replace(plan, objective="pairs"), notes, training.train_reward_model
 
 
 def load_reward_model(name: str | Path, *, tokenizer: Any = None, device: str = "cpu", dtype: str = "float32") -> Any:

@@ -12,6 +12,8 @@ from typing import Any
 from textgym.feedback.preferences import Preference
 from textgym.files import write_text
 from textgym.rewards.calibration import describe
+from textgym.rewards.ordinal import RatingNote
+from textgym.rewards.rated import Rated
 
 
 def write_card(
@@ -67,6 +69,65 @@ scores for the same prompt is the log-odds that the first would be preferred. Us
 the longer response; `ece` is the expected calibration error; `accuracy_ceiling`, where given, is the best that is
 possible under the raters' noise. The scale was fitted, and the best step chosen, on validation pairs that are in
 neither training nor these figures.
+
+## Training
+
+```json
+{json.dumps(asdict(config), indent=1)}
+```
+"""
+    if notes:
+        text += f"\n## Notes\n\n```json\n{json.dumps(dict(notes), indent=1, default=str)}\n```\n"
+    write_text(path, text)
+
+
+def write_rating_card(
+    path: Path,
+    ratings: Sequence[Rated],
+    base: str,
+    config: Any,
+    note: RatingNote,
+    metrics: Mapping[str, float],
+    notes: Mapping[str, Any],
+) -> None:
+    """Writes README.md of a reward model that was trained on ratings."""
+    num_simulated = sum(r.judged.simulated for r in ratings)
+    origin = {0: "people", len(ratings): "simulated raters"}.get(num_simulated, "people and simulated raters")
+    responses, prompts = {(r.prompt, r.response) for r in ratings}, {r.prompt for r in ratings}
+    raters = {r.rater for r in ratings if r.rater is not None}
+    meaning = (
+        "An output is the expected rating minus the mean of the training ratings"
+        if note.objective == "regression"
+        else "An output is the latent of a proportional-odds model, whose cut points stand in config.json"
+    )
+    weights = "\n".join(f"| {name} | {weight:g} |" for name, weight in note.attributes.items())
+    text = f"""---
+library_name: transformers
+tags: [reward-model, textgym]
+---
+
+# A reward model of ratings
+
+Objective: **{note.objective}** on ratings of single responses. {meaning} (`textgym_ratings`).
+The score is the weighted sum of the outputs. Started from the language model {Path(base).name!r}. Use it with
+`gym.make(..., reward="<this folder>")` or `textgym.rewards.learned.LearnedReward`.
+
+| attribute | weight |
+| --- | --- |
+{weights}
+
+## Judgements
+
+{len(ratings)} judgements of {len(responses)} responses to {len(prompts)} prompts, judged by **{origin}**
+({num_simulated} simulated) from {len(raters)} named raters.
+
+## Figures on held-out responses (no prompt shared with training)
+
+{describe(metrics)}
+
+`spearman_low` to `spearman_high` is a 95% interval over prompts; `rmse` is in points of the scale, `rating_std` the
+error of always saying the mean; `ceiling_…`, where given, is one rater against the mean of the others, and
+`model_on_the_same_…` this model against the same single ratings.
 
 ## Training
 

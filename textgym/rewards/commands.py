@@ -26,7 +26,7 @@ def train(
     json: bool = False,
     config: RewardTrainConfig = DEFAULTS,
 ) -> None:
-    """Trains a reward model on judged pairs.
+    """Trains a reward model on judged pairs, or on ratings of single responses.
 
     Ctrl-C ends the training and saves the best weights so far, where some were evaluated; a second one ends the
     command, and an old folder stays as it was.
@@ -73,7 +73,7 @@ def evaluate(
     dtype: str = "float32",
     seed: int = 0,
 ) -> None:
-    """Measures a reward model on judged pairs, or on RewardBench files.
+    """Measures a reward model on judged pairs, on ratings, or on RewardBench files.
 
     Args:
         data: files that it was not trained on; the page and the figures are about them.

@@ -20,12 +20,20 @@ from textgym.models.places import find_model, in_one_line
 from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.encoding import EncodedConversation
 from textgym.rewards.network import MEMBERS, Kind, outputs, pad, padding_id, quietly
+from textgym.rewards.ordinal import NOTE
 
 
-def load_trunk(path: str | Path, kind: Kind, tokenizer: ChatTokenizer, seed: int, num_heads: int = 1) -> Any:
+def load_trunk(
+    path: str | Path,
+    kind: Kind,
+    tokenizer: ChatTokenizer,
+    seed: int,
+    num_heads: int = 1,
+    attributes: Sequence[str] = (),
+) -> Any:
     """A language model's trunk under a head with one output, small and random where the checkpoint has none.
 
-    Several heads are several outputs of that one layer.
+    Several heads are several outputs of that one layer, and so are several attributes, which name theirs.
 
     Raises:
         ValueError: nothing that loads, other weights missing than the head's, or a tokenizer that does not fit.
@@ -34,7 +42,11 @@ def load_trunk(path: str | Path, kind: Kind, tokenizer: ChatTokenizer, seed: int
 
     auto = AutoModelForTokenClassification if kind == "token" else AutoModelForSequenceClassification
     place = find_model(path, "model")
-    loading: dict[str, Any] = {"num_labels": num_heads, "dtype": torch.float32, "output_loading_info": True}
+    loading: dict[str, Any] = {
+        "num_labels": max(num_heads, len(attributes)),
+        "dtype": torch.float32,
+        "output_loading_info": True,
+    }
     loading |= place.options
     try:
         with torch.random.fork_rng(), quietly():
@@ -50,11 +62,14 @@ def load_trunk(path: str | Path, kind: Kind, tokenizer: ChatTokenizer, seed: int
             f"tokenizer does not fit model={str(path)!r}: it has {tokenizer.vocab_size} token ids, "
             f"the model's vocabulary has {rows}"
         )
-    if hasattr(model.config, MEMBERS):
-        delattr(model.config, MEMBERS)
+    for note in (MEMBERS, NOTE):  # of another training
+        if hasattr(model.config, note):
+            delattr(model.config, note)
     if num_heads > 1:
         setattr(model.config, MEMBERS, num_heads)
-        model.config.id2label = {k: f"member_{k}" for k in range(num_heads)}
+    if num_heads > 1 or len(attributes) > 1:
+        labels = attributes or [f"member_{k}" for k in range(num_heads)]
+        model.config.id2label = dict(enumerate(labels))
         model.config.label2id = {label: k for k, label in model.config.id2label.items()}
     if model.config.get_text_config().pad_token_id is None:
         model.config.get_text_config().pad_token_id = tokenizer.pad

@@ -54,7 +54,7 @@ def read_pairs(paths: Iterable[str | Path]) -> JudgedPairs:
     found = JudgedPairs([], [], Counter())
     paths = list(paths)
     for path in paths:
-        if _is_trl(path):
+        if is_trl(path):
             found.preferences.extend(read_preferences(path))
         else:
             _read_items(path, found)
@@ -127,7 +127,7 @@ def reverse(preference: Preference) -> Preference:
     )
 
 
-def _is_trl(path: str | Path) -> bool:
+def is_trl(path: str | Path) -> bool:
     """Whether the first row has the columns of our own preferences, whose weights other readers would lose."""
     if str(path).endswith((".csv", ".tsv")):
         return False

@@ -20,6 +20,7 @@ from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.encoding import EncodedConversation, encode_conversations, load_reward_tokenizer, response_spans
 from textgym.rewards.length import read_correction
 from textgym.rewards.network import MEMBERS, kind_of, load_network, max_positions, outputs, pad, padding_id
+from textgym.rewards.ordinal import read_note
 from textgym.rewards.predict import Predicts
 from textgym.rewards.sharing import can_share_prompts, group_by_prompt, split_values, to_row, token_values
 from textgym.types import Scores, Transcript
@@ -37,7 +38,8 @@ class LearnedReward(Predicts):
             longer conversation goes alone).
         weights: for a sequence model with several outputs, how they add up to the score:
             `{label: weight}` over its labels, those left out counting 0. The outputs are the
-            score's components. The outputs of a shared ensemble are averaged by default.
+            score's components. The outputs of a shared ensemble are averaged by default, and the attributes of a
+            model that was trained on ratings have the weights of its training.
 
     Attributes:
         kind: "token" (scores come with spans) or "sequence".
@@ -171,6 +173,9 @@ class LearnedReward(Predicts):
         if weights is None:
             if self.num_members > 1:
                 return np.full(self.num_members, 1 / self.num_members, dtype=np.float32)
+            note = read_note(self.model.config, self.name)
+            if note is not None and list(note.attributes) == self.labels:
+                return np.array(list(note.attributes.values()), dtype=np.float32)
             if len(self.labels) > 1:
                 raise ValueError(
                     f"reward model {self.name!r} has {len(self.labels)} outputs: weights must say how they add up, "

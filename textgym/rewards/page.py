@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from textgym.files import write_text
+from textgym.rewards.rating_metrics import describe_ratings
 from textgym.rewards.report import describe_ceilings, shown, shown_share
 
 STYLE = """
@@ -35,7 +36,10 @@ def _page(report: dict[str, Any]) -> Iterator[str]:
     yield f'<p class="note">Measured on {html.escape(", ".join(report["files"]))}</p>'
     if "reward_bench" in report:
         yield from _bench(report["reward_bench"])
-    else:
+    if "ratings" in report:
+        yield "<h2>Ratings</h2>"
+        yield "".join(f"<p>{html.escape(line)}.</p>" for line in describe_ratings(report["ratings"]))
+    if "in_distribution" in report:
         yield from _pairs(report)
     if report["prompts_cut"]:
         yield f'<p class="note">{report["prompts_cut"]} prompts were cut: longer than the model can read.</p>'

@@ -10,7 +10,10 @@ import numpy as np
 from textgym.progress import Report, no_report
 from textgym.rewards.evaluation import measure, score_pairs, separation
 from textgym.rewards.judged import JudgedPairs, decided, read_pairs
+from textgym.rewards.ordinal import RatingNote, read_note
 from textgym.rewards.probes import probe
+from textgym.rewards.rated import Rated, read_ratings
+from textgym.rewards.rating_metrics import describe_ratings, evaluate_ratings
 from textgym.rewards.reward_bench import bench, is_reward_bench, read_rows
 from textgym.types import RewardModel
 
@@ -27,7 +30,7 @@ def make_report(
 
     Args:
         reward: the model.
-        data: files of judged pairs, or of RewardBench rows.
+        data: files of judged pairs or ratings, or of RewardBench rows; tricks are tried on pairs only.
         other: files of judged pairs from elsewhere.
         probes: responses on which tricks are tried; 0: none.
         seed: of everything drawn.
@@ -39,9 +42,18 @@ def make_report(
     if benched:
         rows = [row for path in benched for row in read_rows(path)]
         return {"files": list(data), "reward_bench": bench(reward, rows, tell=tell), "prompts_cut": num_cut(reward)}
-    pairs = read_pairs(data)
+    note = _note_of(reward)
+    ratings = _whole(read_ratings(data).ratings, note)
+    rated = {"ratings": evaluate_ratings(reward, ratings, note, seed)} if ratings else {}
+    try:
+        pairs = read_pairs(data)
+    except ValueError:
+        if not ratings or other:
+            raise
+        return {"files": list(data), **rated, "prompts_cut": num_cut(reward)}
     scored = score_pairs(reward, decided(pairs.preferences), tell=tell)
-    report: dict[str, Any] = {"files": list(data), "in_distribution": {**measure(scored, seed), **_counts(pairs)}}
+    report: dict[str, Any] = {"files": list(data), **rated}
+    report["in_distribution"] = {**measure(scored, seed), **_counts(pairs)}
     if other:
         other_pairs = read_pairs(other)
         elsewhere = score_pairs(reward, decided(other_pairs.preferences), tell=tell)
@@ -57,6 +69,19 @@ def make_report(
     return report
 
 
+def _note_of(reward: Any) -> RatingNote | None:
+    """What a single trained model says of its outputs; an ensemble's members each have their own."""
+    config = getattr(getattr(reward, "model", None), "config", None)
+    return None if config is None else read_note(config, str(getattr(reward, "name", "")))
+
+
+def _whole(ratings: Sequence[Rated], note: RatingNote | None) -> list[Rated]:
+    """Those with all that the model predicts, or with an overall rating; none, where fewer than 2 responses have it."""
+    names = {"rating"} if note is None else {name for name, weight in note.attributes.items() if weight}
+    whole = [r for r in ratings if names <= r.values.keys()]
+    return whole if len({(r.prompt, r.response) for r in whole}) > 1 else []
+
+
 def num_cut(reward: Any) -> int:
     """Conversations so far whose prompt was cut, by a model or an ensemble's first member."""
     members = getattr(reward, "models", [reward])
@@ -69,7 +94,10 @@ def describe(report: dict[str, Any]) -> Iterator[str]:
     if "reward_bench" in report:
         yield from _describe_bench(report["reward_bench"])
         return
-    yield from _describe_pairs(report["in_distribution"])
+    if "ratings" in report:
+        yield from (f"  {line}" for line in describe_ratings(report["ratings"]))
+    if "in_distribution" in report:
+        yield from _describe_pairs(report["in_distribution"])
     if "other" in report:
         yield f"on {', '.join(report['other_files'])}"
         yield from _describe_pairs(report["other"])

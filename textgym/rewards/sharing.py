@@ -67,6 +67,27 @@ class Comparisons(NamedTuple):
         return max(row.length for row in self.rows)
 
 
+class Responses(NamedTuple):
+    """Rated responses to one prompt: rows of conversations, each a judged text of its own."""
+
+    rows: tuple[SharedRow, ...]
+    members: tuple[int, ...]  # of each conversation of the rows, its index among the responses
+
+    @property
+    def length(self) -> int:
+        """Tokens of the longest row."""
+        return max(row.length for row in self.rows)
+
+
+def encode_responses(
+    tokenizer: ChatTokenizer, transcripts: Sequence[Transcript], max_length: int | None
+) -> list[Responses]:
+    """Conversations in rows of up to `MAX_ROW` tokens, a group a row; those of a prompt share one."""
+    encoded = encode_conversations(tokenizer, transcripts, max_length)
+    groups = group_by_prompt(encoded)
+    return [Responses((to_row([encoded[i] for i in group]),), tuple(group)) for group in groups]
+
+
 def encode_comparisons(
     tokenizer: ChatTokenizer, preferences: Sequence[Preference], max_length: int | None, max_pairs: int = 64
 ) -> list[Comparisons]:
@@ -155,21 +176,24 @@ def score_comparisons(
 
     (pairs, K) each for a network with K > 1 outputs.
     """
-    rows = [row for group in groups for row in group.rows]
+    scores = score_rows(model, kind, [row for group in groups for row in group.rows], padding, shares_prompt)
     starts = np.cumsum([0, *(len(group.conversations) for group in groups)])
+    chosen = [start + k for start, group in zip(starts, groups, strict=False) for k in group.chosen]
+    rejected = [start + k for start, group in zip(starts, groups, strict=False) for k in group.rejected]
+    return scores[chosen], scores[rejected]
+
+
+def score_rows(model: Any, kind: Kind, rows: Sequence[SharedRow], padding: int, shares_prompt: bool) -> Tensor:
+    """Float32 scores of all rows' conversations, (n,), with gradients; (n, K) for a network with K > 1 outputs."""
     if shares_prompt:
         values, batch = token_values(model, rows, padding)
         most = max(len(row.conversations) for row in rows)
         table = values.new_zeros(len(rows), most + 2).scatter_add(1, batch.owner + 2, values)[:, 2:]
-        scores = torch.cat([table[i, : len(row.conversations)] for i, row in enumerate(rows)])
-    else:
-        conversations = [c for group in groups for c in group.conversations]
-        padding = padding_id(model, kind, conversations, padding)
-        batch_of_all = pad(conversations, padding, model.get_input_embeddings().weight.device)
-        scores = outputs(model, kind, batch_of_all)[0].squeeze(-1)
-    chosen = [start + k for start, group in zip(starts, groups, strict=False) for k in group.chosen]
-    rejected = [start + k for start, group in zip(starts, groups, strict=False) for k in group.rejected]
-    return scores[chosen], scores[rejected]
+        return torch.cat([table[i, : len(row.conversations)] for i, row in enumerate(rows)])
+    conversations = [c for row in rows for c in row.conversations]
+    padding = padding_id(model, kind, conversations, padding)
+    batch_of_all = pad(conversations, padding, model.get_input_embeddings().weight.device)
+    return outputs(model, kind, batch_of_all)[0].squeeze(-1)
 
 
 def to_batch(rows: Sequence[SharedRow], padding: int) -> RowBatch:

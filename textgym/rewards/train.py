@@ -18,7 +18,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,22 +30,21 @@ from torch.nn import functional as F
 from textgym.feedback.preferences import Preference, split_by_prompt
 from textgym.feedback.raters import accuracy_ceiling
 from textgym.files import new_folder
-from textgym.models.arithmetic import arithmetic
+from textgym.models.arithmetic import arithmetic, compiled, require_compiling
 from textgym.models.language_model import DTYPES, turn_off_dropout
 from textgym.models.lora import add_lora, merge
-from textgym.models.tokenizer import ChatTokenizer
 from textgym.rewards.calibration import fit_scale, pair_metrics, preference_loss
 from textgym.rewards.card import write_card
 from textgym.rewards.ceiling import rater_ceiling
-from textgym.rewards.encoding import encode_conversations, load_reward_tokenizer
+from textgym.rewards.encoding import load_reward_tokenizer
 from textgym.rewards.head import Head, load_trunk
 from textgym.rewards.judged import decided
-from textgym.rewards.learned import LearnedReward
 from textgym.rewards.length import fit_length_correction, write_correction
 from textgym.rewards.network import HEADS, Kind, max_positions, quietly
+from textgym.rewards.objectives import OBJECTIVES, Objective, require_fit
 from textgym.rewards.sharing import Comparisons, can_share_prompts, encode_comparisons, score_comparisons
+from textgym.rewards.steps import cosine, fits, parameter_groups, progress, require_same_scores
 from textgym.rewards.stored import write_shared_ensemble
-from textgym.types import Transcript
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,9 @@ class RewardTrainConfig:
     """How a reward model is trained."""
 
     kind: Kind = "token"
+    objective: Objective = "auto"  # what is learned: pairs, or ratings; auto: ratings where the data holds nothing else
+    attributes: str | None = None  # of ratings: name=weight,… of what is rated; None: the overall rating
+    standardise_raters: bool = False  # ratings with each rater's mean and spread taken out (regression)
     epochs: float = 2.0
     batch_size: int = 64  # pairs
     learning_rate: float = 3e-4  # for small models; 1e-5 suits large pretrained ones
@@ -70,6 +71,7 @@ class RewardTrainConfig:
     evaluations: int = 8  # on the validation pairs, over the whole run
     patience: int = 3  # evaluations without improvement before the run stops
     dtype: str = "float32"  # "bfloat16": mixed precision, faster where the CPU or GPU has it
+    compile: bool = False  # training passes through torch.compile: about a minute to start, and less a step
     device: str = "cpu"
     seed: int = 0
     split_seed: int | None = None  # of the division of the prompts; None: seed (an ensemble has one division)
@@ -77,6 +79,9 @@ class RewardTrainConfig:
     def __post_init__(self) -> None:
         if self.kind not in HEADS:
             raise ValueError(f"kind must be one of {list(HEADS)}, got {self.kind!r}")
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"objective must be one of {list(OBJECTIVES)}, got {self.objective!r}")
+        require_fit(self)
         if self.dtype not in DTYPES:
             raise ValueError(f"dtype must be one of {list(DTYPES)}, got {self.dtype!r}")
         for name in ("epochs", "batch_size", "learning_rate", "max_grad_norm", "evaluations", "patience"):
@@ -89,6 +94,8 @@ class RewardTrainConfig:
         for name in ("weight_decay", "centering", "warmup", "margin_scale", "lora_rank"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if self.compile:
+            require_compiling(self.device)
         for name in ("validation_share", "test_share"):
             if not 0 < getattr(self, name) < 0.5:
                 raise ValueError(f"{name} must be between 0 and 0.5, got {getattr(self, name)}")
@@ -124,6 +131,8 @@ def train_reward_model(
         far they disagree on a test response) and `interrupted` (1 where Ctrl-C ended the training).
     """
     config = config or RewardTrainConfig()
+    if config.objective not in ("auto", "pairs"):
+        raise ValueError(f"objective must be 'pairs' for preferences, got {config.objective!r}")
     started = time.perf_counter()
     chat = load_reward_tokenizer(model if tokenizer is None else tokenizer)
     network = load_trunk(model, config.kind, chat, config.seed, config.heads)
@@ -134,7 +143,7 @@ def train_reward_model(
     network.to(config.device)
     run = _Run(network, config, chat.pad)
     limit = max_positions(network.config)
-    readable = [p for p in preferences if all(_fits(chat, t, limit) for t in p.transcripts)]
+    readable = [p for p in preferences if all(fits(chat, t, limit) for t in p.transcripts)]
     validation, test, training = split_for_training(readable, config)
     parts = [encode_comparisons(chat, part, limit, config.batch_size) for part in (training, validation, test)]
     run.choose_layout(parts[0])
@@ -178,7 +187,7 @@ def train_reward_model(
             write_shared_ensemble(folder)
         chat.hf.save_pretrained(folder)
         write_card(folder / "README.md", preferences, str(model), config, metrics, notes or {})
-        _require_same_scores(folder, test[:8], chosen[:8], config.device)
+        require_same_scores(folder, [p.transcripts[0] for p in test[:8]], chosen[:8], config.device)
     return metrics
 
 
@@ -197,6 +206,7 @@ class _Run:
 
     def __init__(self, network: Any, config: RewardTrainConfig, padding: int) -> None:
         self.network, self.config, self.padding = network, config, padding
+        self.trained = compiled(network) if config.compile else network  # the same weights
         self.device, self.dtype = torch.device(config.device), DTYPES[config.dtype]
         self.shares_prompt = False
         self.interrupted = False
@@ -226,11 +236,11 @@ class _Run:
         margins = margins if config.heads == 1 else margins[:, None]
         margins = margins * config.margin_scale
         total = max(1, round(config.epochs * len(preferences) / config.batch_size))
-        optimizer = torch.optim.AdamW(_parameter_groups(network, config.weight_decay), lr=config.learning_rate)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step, total, config.warmup))
+        optimizer = torch.optim.AdamW(parameter_groups(network, config.weight_decay), lr=config.learning_rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: cosine(step, total, config.warmup))
         check_at = set(np.linspace(0, total, config.evaluations + 1).round().astype(int)[1:].tolist())
         best, best_weights, since_best, step = math.inf, None, 0, 0
-        with _progress(total, shows_progress) as report:
+        with progress(total, shows_progress) as report:
             try:
                 for step, batch in enumerate(self._batches(groups, total), start=1):
                     loss = self._step(batch, weights, margins, optimizer, step)
@@ -260,7 +270,7 @@ class _Run:
         network.train()
         rows = [n for group in batch for n in group.pairs]
         with arithmetic(self.device, self.dtype):
-            chosen, rejected = score_comparisons(network, config.kind, batch, self.padding, self.shares_prompt)
+            chosen, rejected = score_comparisons(self.trained, config.kind, batch, self.padding, self.shares_prompt)
         loss = bradley_terry_loss(chosen, rejected, weights[rows], margins[rows], config.centering)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss became {loss.item()} in step {step}; lower learning_rate")
@@ -340,38 +350,8 @@ def bootstrapped(weights: np.ndarray, prompts: Sequence[int], heads: int, seed: 
     return weights[:, None] * rng.multinomial(k, np.full(k, 1 / k), size=heads).T[np.asarray(prompts)]
 
 
-def _parameter_groups(network: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay for matrices, none for norms and biases."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-
-
-def _cosine(step: int, total: int, warmup: float) -> float:
-    """Factor of the learning rate: up in a line, down in half a cosine to a tenth."""
-    rise = max(1, round(warmup * total))
-    if step < rise:
-        return (step + 1) / rise
-    return 0.1 + 0.45 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
-
-
 def _weights(preferences: Sequence[Preference]) -> np.ndarray:
     return np.array([p.weight for p in preferences], dtype=np.float64)
-
-
-def _fits(chat: ChatTokenizer, transcript: Transcript, limit: int | None) -> bool:
-    """Whether the responses leave room for the marks between turns, with all else cut."""
-    if limit is None or sum(len(ids) for ids in chat.encode_batch(transcript.responses)) < limit / 2:
-        return True
-    try:
-        encode_conversations(chat, [transcript], limit)
-    except ValueError as error:
-        if "does not fit" in str(error):
-            return False
-        raise
-    return True
 
 
 def _lengths(preferences: Sequence[Preference]) -> tuple[np.ndarray, np.ndarray]:
@@ -383,30 +363,3 @@ def _lengths(preferences: Sequence[Preference]) -> tuple[np.ndarray, np.ndarray]
 def _prompt_numbers(preferences: Sequence[Preference]) -> list[int]:
     numbers: dict[Any, int] = {}
     return [numbers.setdefault(p.prompt, len(numbers)) for p in preferences]
-
-
-def _require_same_scores(folder: Path, preferences: Sequence[Preference], scores: np.ndarray, device: str) -> None:
-    """The checkpoint that was written must score as the network in memory."""
-    again = LearnedReward(folder, device=device).score([p.transcripts[0] for p in preferences]).values
-    worst = float(np.abs(again - scores).max())
-    if worst > 1e-3 * (1 + float(np.abs(scores).max())):
-        raise ValueError(
-            f"the saved reward model scores differently (by up to {worst:.3g}): give a tokenizer whose chat template "
-            "and end-of-turn token are its own, so that they are saved with it"
-        )
-
-
-@contextmanager
-def _progress(total: int, shows: bool) -> Iterator[Any]:
-    """A function `report(step, text)` that draws a bar, or does nothing."""
-    if shows:
-        try:
-            from rich.progress import Progress
-        except ImportError:
-            shows = False
-    if not shows:
-        yield lambda step, text: None
-        return
-    with Progress() as bar:
-        task = bar.add_task("reward model", total=total)
-        yield lambda step, text: bar.update(task, completed=step, description=f"reward model: {text}")

@@ -14,7 +14,7 @@ from textgym.tasks.dialogue.meaning import Meaning, Value, find_alternatives, pr
 from textgym.tasks.dialogue.read import Understanding
 from textgym.tasks.dialogue.say import join, say_booking, say_thing, say_value, upper
 from textgym.tasks.dialogue.talk import Talk
-from textgym.tasks.dialogue.words import RULES
+from textgym.tasks.dialogue.words import ANSWERS
 
 
 @dataclass
@@ -81,7 +81,7 @@ def phrase(p: Plan, talk: Talk, draws: Draws) -> str:
     if p.confirmed:
         parts.append(say_confirmation(m, p.stated, bool(parts), draws))
     if not parts or (not p.asked and not p.declined and not p.confirmed):
-        parts.append(draws.pick(("See you soon!", "Goodbye, and see you then.", "See you then!", "Have a nice day!")))
+        parts.append(draws.pick(PARTINGS if m.kind != "station" else TRIPS))
     return " ".join(parts)
 
 
@@ -98,14 +98,16 @@ def say_answer(m: Meaning, told: Mapping[str, Value], topic: str, value: int, dr
                 f"For breakfast we charge {value} euros.",
             )
         )
-    subject = draws.pick(RULES[topic][0][:2])
+    subjects, allowed, forbidden = ANSWERS[topic]
+    subject = draws.pick(subjects)
     if value:
         lead = draws.pick(("Yes, ", "Yes, ", "Yes, of course, ", ""))
-        text = f"{lead}{subject if not lead else subject[0].lower() + subject[1:]} {draws.pick(RULES[topic][1])}"
+        text = f"{lead}{subject if not lead else subject[0].lower() + subject[1:]} {draws.pick(allowed)}"
     else:
         lead = draws.pick(("I'm sorry, ", "No, ", "Sorry, ", "I'm afraid "))
-        text = f"{lead}{subject[0].lower() + subject[1:]} {draws.pick(RULES[topic][2])}"
-    return text + draws.pick(("", "", " here" if topic in ("dogs", "smoking", "children", "cards") else "")) + "."
+        text = f"{lead}{subject[0].lower() + subject[1:]} {draws.pick(forbidden)}"
+    here = " here" if topic in ("dogs", "smoking", "children", "cards") and " come " not in text else ""
+    return text + draws.pick(("", "", here if m.kind != "station" else "")) + "."
 
 
 def say_refusal(m: Meaning, told: Mapping[str, Value], p: Plan, before: Sequence[str], draws: Draws) -> str:
@@ -116,8 +118,9 @@ def say_refusal(m: Meaning, told: Mapping[str, Value], p: Plan, before: Sequence
     if any("orry" in part or "afraid" in part for part in before):
         sorry = draws.pick(("Also, ", "And "))
     offers = [say_value(m.kind, s, v, draws, plain=True) for s, v in p.offered]
-    choice = join(offers, "or")
-    are = "is" if len(offers) == 1 or draws.chance(0.5) else "are"
+    choice = join([f"a {offer}" for offer in offers] if slot == "service" else offers, "or")
+    both = join(offers, "and")
+    are = "is" if len(offers) == 1 else "are"
     wish = say_value(m.kind, slot, value, draws, plain=True)
     if slot == "time":
         where = (
@@ -133,9 +136,9 @@ def say_refusal(m: Meaning, told: Mapping[str, Value], p: Plan, before: Sequence
             )
             yes = draws.pick(
                 (
-                    f"there is one at {choice}",
+                    f"there {'is one' if are == 'is' else 'are trains'} at {both}",
                     f"you could take the {choice} train",
-                    f"one leaves at {choice}",
+                    f"{'one leaves' if are == 'is' else 'trains leave'} at {both}",
                     f"how about {choice}?",
                 )
             )
@@ -145,7 +148,7 @@ def say_refusal(m: Meaning, told: Mapping[str, Value], p: Plan, before: Sequence
             )
             yes = draws.pick(
                 (
-                    f"{choice} {are} free",
+                    f"{both} {are} free",
                     f"we could offer {choice}",
                     f"how about {choice}?",
                     f"you could come at {choice}",
@@ -156,7 +159,7 @@ def say_refusal(m: Meaning, told: Mapping[str, Value], p: Plan, before: Sequence
             (f"{wish} is full", f"we have nothing on {wish}", f"nothing is free on {wish}", f"we are full on {wish}")
         )
         yes = draws.pick(
-            (f"{choice} {are} free", f"we could offer {choice}", f"how about {choice}?", f"there is room on {choice}")
+            (f"{both} {are} free", f"we could offer {choice}", f"how about {choice}?", f"there is room on {both}")
         )
     elif slot == "people":
         no = draws.pick(
@@ -166,7 +169,7 @@ def say_refusal(m: Meaning, told: Mapping[str, Value], p: Plan, before: Sequence
             (
                 f"we could offer a table for {choice}",
                 f"how about a table for {choice}?",
-                f"a table for {choice} is possible",
+                f"you could have a table for {choice}",
             )
         )
     elif slot == "class":
@@ -178,6 +181,11 @@ def say_refusal(m: Meaning, told: Mapping[str, Value], p: Plan, before: Sequence
                 "second class is available",
                 "we could offer second class",
             )
+        )
+    elif slot == "service":
+        no = draws.pick((f"we do not offer a {wish}", f"a {wish} is not available", f"we cannot offer a {wish}"))
+        yes = draws.pick(
+            (f"{choice} is available", f"we could offer {choice}", f"how about {choice}?", f"you could have {choice}")
         )
     else:
         noun = " room" if slot == "room" else ""
@@ -194,26 +202,37 @@ def say_refusal(m: Meaning, told: Mapping[str, Value], p: Plan, before: Sequence
     return upper(f"{sorry}{no}, but {yes}{end}")
 
 
+PARTINGS = ("See you soon!", "Goodbye, and see you then.", "See you then!", "Have a nice day!")
+TRIPS = ("Have a good trip!", "Goodbye, and have a good trip.", "Goodbye!", "Have a nice day!")
 ASKS: dict[str, Sequence[str]] = {
     "day": ("on which day", "on what day", "which day", "for which day"),
     "time": ("at what time", "what time", "at which time", "for what time"),
-    "people": ("for how many people", "how many of you", "for how many"),
+    "people": ("for how many people", "how many people", "for how many"),
     "name": ("under what name", "under which name", "in what name"),
     "nights": ("for how many nights", "how many nights", "for how long"),
     "room": ("what kind of room", "which room", "what room"),
-    "class": ("in which class", "which class", "in what class"),
+    "class": ("in which class", "which class", "which class"),
     "destination": ("to which town", "where to", "to what town"),
     "service": ("which service", "what service", "for which service"),
 }
-GLADLY = ("Gladly.", "Of course.", "With pleasure.", "Certainly.", "Very well.", "Good choice.", "Happy to help.")
+FIT_BOTH = ("under", "in what name", "where")  # beside "on which day" and beside "which day" as well
+GLADLY = ("Gladly.", "Of course.", "With pleasure.", "Certainly.", "Very well.", "Sure.", "Happy to help.")
+
+
+def is_bare(ask: str) -> bool:
+    """ "which day" and not "on which day"; a question keeps to one of the two."""
+    return ask.startswith(("wh", "how"))
 
 
 def say_asks(m: Meaning, slots: Sequence[str], alone: bool, draws: Draws) -> str:
-    asks = [draws.pick(ASKS[slot]) for slot in slots]
-    if m.kind == "station" and "people" in slots:
-        asks[list(slots).index("people")] = draws.pick(("how many tickets", "for how many people"))
+    asks: list[str] = []
+    for slot in slots:
+        ways = ASKS[slot] if slot != "people" or m.kind != "station" else ("how many tickets", "for how many people")
+        styles = [is_bare(ask) for ask in asks if not ask.startswith(FIT_BOTH)]
+        alike = [way for way in ways if way.startswith(FIT_BOTH) or not styles or is_bare(way) == styles[0]]
+        asks.append(draws.pick(alike or ways))
     lead = draws.pick(GLADLY) + " " if alone and draws.chance(0.6) else ""
-    polite = draws.pick(("", "", "", ", please", " may I ask", " would you like it"))
+    polite = draws.pick(("", "", "", ", please", ", may I ask", " would you like it"))
     if polite == " would you like it" and (len(slots) > 1 or slots[0] not in ("day", "time")):
         polite = ""
     return f"{lead}{upper(join(asks, 'and'))}{polite}?"
@@ -236,4 +255,5 @@ def say_confirmation(m: Meaning, stated: Mapping[str, Value], short: bool, draws
     if isinstance(stated.get("people"), int) and m.kind == "station":
         frame = frame.replace("{} is", "{} are")
     text = upper(frame.format(booking))
-    return text if short else text + draws.pick(("", "", "", " Thank you!", " See you then!", " Goodbye!"))
+    wishes = " Have a good trip!" if m.kind == "station" else " See you then!"
+    return text if short else text + draws.pick(("", "", "", " Thank you!", wishes, " Goodbye!"))

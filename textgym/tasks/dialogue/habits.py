@@ -102,7 +102,7 @@ def ramble(m: Meaning, draws: Draws) -> str:
     trains = [f"to {item.name} at {join([say_time(m.kind, t, draws) for t in item.times], 'and')}" for item in m.items]
     return draws.pick(
         (
-            "Trains also leave {}, every day of the week and in any weather.",
+            "Trains also go {}, every day of the week and in any weather.",
             "We also have trains {}, and all of them are nice and clean.",
         )
     ).format(join(trains, "and"))

@@ -273,7 +273,8 @@ def draw_facts(
     if kind == "restaurant":
         goal["people"] = draws.integer(2, 9)
     if kind != "salon":
-        goal["name"] = draws.pick([n for n in NAMES if n not in house])
+        # Only a doctor's house is called by a family name.
+        goal["name"] = draws.pick(NAMES if kind != "doctor" else [n for n in NAMES if n not in house])
     return goal, free, items
 
 

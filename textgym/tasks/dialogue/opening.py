@@ -6,7 +6,8 @@ messages share a skeleton. Three to thirty words, mostly about fifteen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from textgym.seeding import Draws
 from textgym.tasks.dialogue.meaning import Meaning, Value, priced_slot
@@ -22,7 +23,7 @@ WISHES = (
     "I'm hoping to {get}",
     "I need to {get}",
     "we want to {get}",
-    "I was going to {get}",
+    "I was hoping to {get}",
     "I am trying to {get}",
     "we are hoping to {get}",
 )
@@ -35,15 +36,25 @@ REQUESTS = (
     "is it possible to {get}",
     "would it be possible to {get}",
     "can you help me {get}",
-    "could you let me {get}",
+    "would you let me {get}",
 )
 GETS = {
-    "restaurant": ("book", "reserve", "get", "have", "order"),
-    "hotel": ("book", "reserve", "get", "have", "take"),
+    "restaurant": ("book", "reserve", "get", "have", "book"),
+    "hotel": ("book", "reserve", "get", "have", "book"),
     "station": ("buy", "book", "get", "reserve", "order"),
     "salon": ("book", "get", "have", "arrange", "come in for"),
     "doctor": ("make", "book", "get", "have", "arrange"),
 }
+NOT_HAVE = ("trying", "need", "help")  # "I am trying to have a table", "can you help me come in for a perm"
+CURT = ("", "", "I need ", "I want ", "we need ", "just ")
+
+
+def of_one(frames: Sequence[str]) -> tuple[str, ...]:
+    """ "I want" for "we want": said by who comes alone."""
+    return tuple(re.sub(r"\bwe\b", "I", frame.replace("we are", "I am").replace("we'd", "I'd")) for frame in frames)
+
+
+FRAMES = {False: (WISHES, REQUESTS, CURT), True: (of_one(WISHES), of_one(REQUESTS), of_one(CURT))}  # alone -> frames
 REASONS = {
     "restaurant": (
         "for my birthday",
@@ -61,7 +72,7 @@ REASONS = {
         "for a short holiday",
         "for a wedding",
         "while I visit my sister",
-        "for a few days by the sea",
+        "for a few days off",
         "because of my work",
         "for a trip with friends",
         "while our flat is painted",
@@ -70,16 +81,16 @@ REASONS = {
     "station": (
         "to see my brother",
         "to visit my aunt",
-        "for a wedding",
-        "because my car is broken",
-        "for a job interview",
-        "for a day by the sea",
+        "to get to a wedding",
+        "because my car has broken down",
+        "to spend a day by the sea",
         "to meet some friends",
-        "for my new job",
+        "to get to an interview",
+        "for my first day at work",
     ),
     "salon": (
         "before a wedding",
-        "because my hair is so long",
+        "because it is high time",
         "for a party",
         "before my holiday",
         "for my new job",
@@ -111,24 +122,45 @@ def write_opening(m: Meaning, draws: Draws) -> str:
     body = " ".join([say_wish(m, told, draws), *details])
     if m.kind == "station" and details and draws.chance(0.4):
         body += " today"
-    if not busy and (m.temper == "chatty" or draws.chance(0.1)):
-        body += " " + draws.pick(REASONS[m.kind])
+    reasoned = not busy and (m.temper == "chatty" or draws.chance(0.1))
+    if reasoned:
+        reasons = REASONS[m.kind]  # for several tickets without the last two, which are for one
+        body += " " + draws.pick(reasons[:-2] if m.kind == "station" and "people" in dict(m.goal) else reasons)
     elif not details and draws.chance(0.6):
         body += " " + draws.pick(TODAY if m.kind == "station" else VAGUE)
 
+    wishes, requests, bare = FRAMES[is_alone(m, told)]
     style = draws.random()
     mark = "."
     if m.temper == "curt" and style < 0.6:
-        sentence = draws.pick(("", "", "I need ", "I want ", "we need ", "just ")) + body
+        lead = draws.pick(bare)
     elif style < 0.5:
-        sentence = f"{draws.pick(WISHES).format(get=draws.pick(GETS[m.kind]))} {body}"
+        lead = say_lead(draws.pick(wishes), draws.pick(GETS[m.kind]), told)
     else:
-        sentence = f"{draws.pick(REQUESTS).format(get=draws.pick(GETS[m.kind]))} {body}"
+        lead = say_lead(draws.pick(requests), draws.pick(GETS[m.kind]), told)
         mark = "?"
+    sentence = lead + body
     if draws.chance(0.4 if m.temper != "curt" and not busy else 0.15):
         sentence = f"{draws.pick(GREETINGS)}, {sentence}"
-    text = upper(sentence + say_end(m, told, draws)) + mark
+    end = say_end(m, told, mark == "?", draws)
+    text = upper(sentence + ("" if reasoned and end == ", please" else end)) + mark
     return f"{text} {say_question(m, str(m.question), told, draws)}" if asks else text
+
+
+def say_lead(frame: str, get: str, told: Mapping[str, Value]) -> str:
+    """ "I'd like to book ", with the verb that goes with it."""
+    if get == "arrange" and "service" in told:
+        get = "have"  # appointments are arranged, a haircut is not
+    if get in ("have", "come in for") and any(word in frame for word in NOT_HAVE):
+        get = "get"
+    return frame.format(get=get) + " "
+
+
+def is_alone(m: Meaning, told: Mapping[str, Value]) -> bool:
+    """Whether what is wished is for one person."""
+    if m.kind == "station":
+        return not any(slot == "people" for slot, _ in m.goal)
+    return m.kind in ("salon", "doctor") or told.get("room") == "single"
 
 
 def say_details(m: Meaning, told: Mapping[str, Value], draws: Draws) -> list[str]:
@@ -142,15 +174,16 @@ def say_details(m: Meaning, told: Mapping[str, Value], draws: Draws) -> list[str
     return [*details, pair] if draws.chance(0.6) else [pair, *details]
 
 
-def say_end(m: Meaning, told: Mapping[str, Value], draws: Draws) -> str:
-    """What follows the wish: the name, or a please, or haste."""
+def say_end(m: Meaning, told: Mapping[str, Value], is_question: bool, draws: Draws) -> str:
+    """What follows the wish in its sentence: the name, or a please, or haste."""
     if "name" in told:
         name = told["name"]
-        ends = (f", the name is {name}", f", my name is {name}", f" under {name}", f" under the name {name}")
-        last = f", name {name}" if m.kind == "restaurant" else f" for {name}"
-        return draws.pick((*ends, last)) + draws.pick(("", "", "", ", please"))
+        last = f" in the name of {name}" if m.kind == "restaurant" else f" for {name}"
+        end = draws.pick((f" under {name}", f" under the name {name}", f" in the name of {name}", last))
+        return end + draws.pick(("", "", "", ", please"))
     if m.temper == "impatient" and draws.chance(0.5):
-        return draws.pick((", and quickly please", ", I am in a hurry", ", I have little time", ", it is urgent"))
+        haste = draws.pick(("quickly, please", "I am in a hurry", "I have little time", "it is urgent"))
+        return f", {'as' if is_question and haste[0] in 'Ii' else 'and'} {haste}"
     return draws.pick((", please", "", "", ""))
 
 
@@ -172,9 +205,10 @@ def say_wish(m: Meaning, told: Mapping[str, Value], draws: Draws) -> str:
     if m.kind == "salon":
         if "service" in told:
             return f"a {SERVICE_PHRASES[str(told['service'])]}"
-        return draws.pick(("an appointment", "an appointment for my hair"))
+        wish = draws.pick(("an appointment", "an appointment for my hair"))
+        return "an appointment" if dict(m.goal)["service"] == "shave" else wish
     if m.kind == "doctor":
-        return draws.pick(("an appointment", "an appointment", "an appointment with the doctor", "a visit"))
+        return draws.pick(("an appointment", "an appointment", "an appointment with the doctor", "a short appointment"))
     return draws.pick(("a table", "a table", "a nice table", "a quiet table", "a table by the window", "a good table"))
 
 
@@ -182,5 +216,5 @@ def say_question(m: Meaning, topic: str, told: Mapping[str, Value], draws: Draws
     """ "Can we bring our dog?", "How much is a double room?" """
     starts, ends = QUESTIONS[topic]
     thing = say_thing(m, str(told.get(priced_slot(m.kind) or "", "")), draws) if topic == "price" else draws.pick(ends)
-    lead = draws.pick(("", "", "", "and ", "also, ", "one question, ", "by the way, ", "oh, and "))
+    lead = draws.pick(("", "", "", "and ", "also, ", "one question: ", "by the way, ", "oh, and "))
     return upper(f"{lead}{draws.pick(starts)} {thing}?")

@@ -15,6 +15,8 @@ SERVICE_PHRASES = {
     "shave": "shave",
     "wash": "wash and blow-dry",
 }
+# "a single" is a room, "a family" is not
+ROOM_PHRASES = {"single": "single", "double": "double", "twin": "twin", "family": "family room"}
 
 
 def upper(text: str) -> str:
@@ -71,7 +73,7 @@ def say_slot(kind: str, slot: str, value: Value, draws: Draws, plain: bool = Fal
     if plain and slot == "name":
         return f"under {value}"
     if slot == "day":
-        words = ("from", "from", "on", "this", "for") if kind == "hotel" else ("on", "on", "on", "this")
+        words = ("from", "from", "on", "this", "from this") if kind == "hotel" else ("on", "on", "on", "this")
         return f"{draws.pick(words)} {value}"
     if slot == "time":
         return f"at {say_time(kind, str(value), draws)}"
@@ -83,7 +85,7 @@ def say_slot(kind: str, slot: str, value: Value, draws: Draws, plain: bool = Fal
     if slot == "people" and plain:
         return f"for {say_number(int(value))}"
     if slot == "people":
-        return f"for {say_value(kind, slot, value, draws)}{draws.pick(('', ' people', ' people', ' of us', ' guests'))}"
+        return f"for {say_value(kind, slot, value, draws)}{draws.pick(('', ' people', ' people', ' of us', ' people'))}"
     if slot == "name":
         return draws.pick((f"the name is {value}", f"my name is {value}", f"it's {value}", f"under {value}"))
     if slot == "destination":

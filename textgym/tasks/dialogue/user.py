@@ -42,7 +42,7 @@ def say_act(talk: Talk, act: str, what: object, draws: Draws) -> str:
         frame = draws.pick(("As I said, {}.", "I told you, {}.", "I said that already: {}.", "Again, {}."))
         return frame.format(values)
     if act == "correct" and isinstance(what, str):
-        frame = draws.pick(("No, {}, please.", "That is wrong, {}.", "Not quite: {}.", "No, {}.", "Sorry, no, {}."))
+        frame = draws.pick(("No, {}, please.", "That is wrong: {}.", "Not quite: {}.", "No, {}.", "Sorry, no, {}."))
         return frame.format(say_slot(m.kind, what, talk.wants[what], draws, plain=True))
     if act == "insist" and isinstance(what, str):
         frame = draws.pick(("Really? I wanted it {}.", "Oh? I asked for it {}.", "Are you sure? I need it {}."))
@@ -70,12 +70,19 @@ def say_act(talk: Talk, act: str, what: object, draws: Draws) -> str:
     if act == "lacks":
         told = say_told(talk, slots_of(what), draws)
         return (
-            draws.pick(("Wait, I have not told you all. ", "You don't know all yet. ", "One moment. ", "Not so fast. "))
+            draws.pick(
+                (
+                    "Wait, I have not told you everything. ",
+                    "You don't know everything yet. ",
+                    "One moment. ",
+                    "Not so fast. ",
+                )
+            )
             + told
         )
     if act == "remind":
         values = join([say_slot(m.kind, s, talk.wants[s], draws, plain=True) for s in slots_of(what)], "and")
-        return draws.pick(("And {}, right?", "Is that {}?", "Did you note {}?", "And you have it {}?")).format(values)
+        return draws.pick(("And {}, right?", "Is that {}?", "So that is {}?", "And it is {}, isn't it?")).format(values)
     if act == "yes":
         return draws.pick(
             ("Yes, please book it.", "Yes, that is right.", "Yes, please.", "Right, please book that.", "Yes, do that.")
@@ -112,22 +119,33 @@ def say_told(talk: Talk, slots: Sequence[str], draws: Draws) -> str:
             )
         else:
             values.append(say_slot(m.kind, slot, value, draws))
-    text = ", ".join(values) if len(values) > 2 or draws.chance(0.3) else join(values, "and")
-    lead = "" if m.temper in ("curt", "impatient") else draws.pick(("", "", "", "oh, ", "sure, ", "well, ", "yes, "))
+    text = ", ".join(values) if len(values) > 2 or draws.chance(0.3) else join_pair(values)
+    lead = "" if m.temper in ("curt", "impatient") else draws.pick(("", "", "", "oh, ", "sure, ", "well, ", "right, "))
     end = draws.pick((", please", "", "")) if m.temper == "polite" else ""
     return upper(f"{lead}{text}{end}.")
+
+
+def join_pair(values: Sequence[str]) -> str:
+    """ "on Monday at 6:00", "on Monday, under Harper", "at 6:00, and my name is Harper" """
+    first, last = values[0], values[-1]
+    if first is last:
+        return first
+    if last.startswith(CLAUSES):
+        return f"{first}, and {last}"
+    return f"{first} {last}" if first.startswith(PHRASES) and last.startswith(PHRASES) else f"{first}, {last}"
 
 
 def say_accepted(m: Meaning, what: object, draws: Draws) -> str:
     pairs = what if isinstance(what, tuple) else ()
     values = " ".join(say_slot(m.kind, s, v, draws) for s, v in pairs)
     return draws.pick(
-        ("Then {}, please.", "Fine, {} then.", "All right, {}.", "Good, then {}.", "Okay, I take it, {}.")
+        ("Then {}, please.", "Fine, {} then.", "All right, {}.", "Good, then {}.", "Okay, I'll take that, {}.")
     ).format(values)
 
 
 def say_change(m: Meaning, slot: str, value: Value, draws: Draws) -> str:
     new = say_slot(m.kind, slot, value, draws)
+    bare = new.removeprefix("at ").removeprefix("on ").removeprefix("for ")  # what follows "make it"
     old = say_value(m.kind, slot, dict(m.goal)[slot], draws, plain=True)
     instead = draws.pick((" instead", f" instead of {old}", " after all", f", not {old}"))
     lead = draws.pick(
@@ -140,16 +158,22 @@ def say_change(m: Meaning, slot: str, value: Value, draws: Draws) -> str:
             "Wait, better make it",
         )
     )
+    if "make it" in lead and slot != "room":
+        new = f"{bare} people" if slot == "people" and bare.isalnum() else bare
+    elif lead.endswith("need it") and slot in ("room", "people") and m.kind != "restaurant":
+        lead = lead.removesuffix(" it")
     return f"{lead} {new}{instead}{'?' if 'could' in lead else '.'}"
 
 
 def say_plain_question(m: Meaning, topic: str, told: Mapping[str, Value], draws: Draws) -> str:
     text = say_question(m, topic, told, draws)
-    for lead in ("And ", "Also, ", "One question, ", "By the way, ", "Oh, and "):
+    for lead in ("And ", "Also, ", "One question: ", "By the way, ", "Oh, and "):
         text = text.removeprefix(lead)
     return text[0].lower() + text[1:] if not text.startswith("I ") else text
 
 
+CLAUSES = ("the name", "my name", "it's", "we are", "there are")
+PHRASES = ("on ", "at ", "from ", "for ", "to ", "this ")
 THANKS = (
     "Great, thank you! Goodbye.",
     "Perfect, thanks a lot. Bye!",

@@ -61,72 +61,73 @@ TOPICS = {
     "doctor": ("parking", "lift", "cards", "children"),
 }
 
-# topic -> (subjects, what follows when allowed, what follows when not, circumstances)
+# topic -> (subjects, what follows when allowed, what follows when not, circumstances). Whatever is picked, it holds for
+# all that `QUESTIONS` asks about, and no circumstance leaves a part open.
 RULES = {
     "dogs": (
         ("Dogs", "Pets", "Animals", "Dogs and cats"),
-        ("are welcome", "may come along", "are allowed", "can come in", "are always welcome"),
-        ("are not allowed", "are not welcome", "may not come in", "are forbidden", "cannot come in"),
-        ("", " here", " at any time", " on any day", " these days", " as a rule"),
+        ("are welcome", "may come along", "are allowed", "can come along", "are always welcome"),
+        ("are not allowed", "are not welcome", "may not come along", "are forbidden", "cannot come along"),
+        ("", "", " at any time", " on any day", " at any hour", " as a rule"),
     ),
     "smoking": (
-        ("Smoking", "Lighting a cigarette", "Smoking a pipe"),
+        ("Smoking", "Smoking a cigarette", "Smoking tobacco"),
         ("is allowed", "is fine", "is possible", "is permitted"),
         ("is not allowed", "is forbidden", "is not possible", "is not permitted", "is against the rules"),
-        ("", " here", " in the house", " at any time", " on the balcony", " inside", " in any room"),
+        ("", " here", " in the house", " at any time", " inside", " in any room"),
     ),
     "children": (
         ("Children", "Small children", "Kids", "Babies and children"),
         ("are welcome", "may come along", "are allowed", "are always welcome", "can come too"),
         ("are not allowed", "may not come along", "are not welcome", "cannot come along"),
-        ("", " here", " at any time", " on every day", " as a rule", " in the house"),
+        ("", " at any time", " on any day", " as a rule", " at any hour"),
     ),
     "parking": (
         ("Parking", "Parking a car", "Leaving a car"),
         ("is possible", "is free", "is easy", "is allowed"),
         ("is not possible", "is not allowed", "is forbidden", "is not permitted"),
-        ("", " behind the house", " in the yard", " by the door", " at the back", " in front of the house"),
+        ("", " here", " at the house", " in the yard", " for visitors", " at any time"),
     ),
     "cards": (
-        ("Cards", "Credit cards", "Bank cards", "Debit cards"),
+        ("Cards", "Payment cards", "Bank and credit cards", "Credit and debit cards"),
         ("are accepted", "are taken", "are fine", "are welcome", "can be used"),
         ("are not accepted", "are not taken", "cannot be used", "are not welcome"),
         ("", " here", " at the till", " at the desk", " for any sum", " for payment"),
     ),
     "garden": (
         ("Seats in the garden", "Tables in the garden", "Garden seats", "Garden tables"),
-        ("are available", "can be had", "are possible", "are ready", "are open"),
-        ("are not available", "cannot be had", "are not possible", "are not open"),
+        ("are available", "can be had", "are set up", "are ready", "can be reserved"),
+        ("are not available", "cannot be had", "are not set up", "cannot be reserved"),
         ("", " now", " this week", " at present", " at this time of year", " this month"),
     ),
     "vegan": (
         ("Vegan dishes", "Vegan meals", "Vegan food and drinks", "Vegan starters and mains"),
         ("are on the menu", "are available", "can be ordered", "are served"),
         ("are not on the menu", "are not available", "cannot be ordered", "are not served"),
-        ("", " every day", " this week", " at lunch and dinner", " in the evening", " here"),
+        ("", " at any time", " this week", " at lunch and dinner", " at lunch or dinner", " here"),
     ),
     "bicycles": (
-        ("Bicycles", "Bikes", "Bicycles and scooters", "Small bikes"),
+        ("Bicycles", "Bikes", "Bicycles and scooters", "Bikes of any size"),
         ("are allowed", "may come along", "can be taken along", "are welcome"),
         ("are not allowed", "may not come along", "cannot be taken along", "are forbidden"),
-        ("", " on the train", " on board", " on any train", " at any hour", " during the week"),
+        ("", " on the train", " on board", " on any train", " at any hour", " on any day"),
     ),
     "refunds": (
-        ("Refunds", "Refunds after booking", "Refunds and exchanges", "Later refunds"),
+        ("Refunds", "Refunds after booking", "Refunds and exchanges"),
         ("are possible", "are given", "are allowed", "can be had"),
         ("are not possible", "are not given", "cannot be had", "are not offered"),
-        ("", " here", " at the desk", " at any time", " as a rule", " for anyone"),
+        ("", " here", " at the desk", " at any time", " as a rule", " in any case"),
     ),
     "internet": (
-        ("Internet", "Wireless internet", "Fast internet", "Internet access"),
-        ("is free", "is available", "is included", "works well"),
-        ("is not available", "is not included", "does not work", "is not possible"),
-        ("", " in all rooms", " in the rooms", " for guests", " at this time", " in the house"),
+        ("Internet", "Internet access", "An internet connection"),
+        ("is free", "is available", "is included", "is ready for use"),
+        ("is not available", "is not offered", "cannot be had", "is not possible"),
+        ("", " in all rooms", " in the rooms", " for guests", " at present", " in the house"),
     ),
     "lift": (
-        ("A lift", "A lift for wheelchairs", "A small lift", "A big lift"),
-        ("is available", "can be used", "goes to all floors", "is in use"),
-        ("is not available", "cannot be used", "has not been built", "is not in use"),
+        ("A lift", "The lift"),
+        ("is available", "can be used", "is in service", "is in use"),
+        ("is not available", "cannot be used", "is not in service", "is not in use"),
         ("", " in the house", " at present", " at this address", " here", " by the entrance"),
     ),
     "first": (
@@ -137,11 +138,35 @@ RULES = {
     ),
 }
 
+# topic -> the same as the clerk says it, in words that hold whatever stands in the sheet: where parking is "allowed" it
+# need not be free.
+ANSWERS = {
+    "dogs": (("Dogs", "Pets"), RULES["dogs"][1], RULES["dogs"][2]),
+    "smoking": (("Smoking",), RULES["smoking"][1], RULES["smoking"][2]),
+    "children": (("Children", "Small children"), RULES["children"][1], RULES["children"][2]),
+    "parking": (("Parking", "Parking a car"), ("is possible", "is allowed", "is fine"), RULES["parking"][2]),
+    "cards": (("Cards",), RULES["cards"][1], RULES["cards"][2]),
+    "garden": (
+        ("Seats in the garden", "Tables in the garden"),
+        ("are available", "can be had"),
+        RULES["garden"][2][:2],
+    ),
+    "vegan": (("Vegan dishes", "Vegan meals"), RULES["vegan"][1], RULES["vegan"][2]),
+    "bicycles": (("Bicycles", "Bikes"), RULES["bicycles"][1], RULES["bicycles"][2]),
+    "refunds": (("Refunds",), RULES["refunds"][1], RULES["refunds"][2]),
+    "internet": (
+        ("Internet", "Internet access"),
+        ("is available", "can be had"),
+        ("is not available", "cannot be had"),
+    ),
+    "lift": (("A lift",), RULES["lift"][1], RULES["lift"][2]),
+}
+
 # topic -> how a caller asks it: (openings, ends), each opening fits each end.
 QUESTIONS = {
     "dogs": (
         ("can we bring", "may I bring", "could we bring along", "is it all right to bring", "am I allowed to bring"),
-        ("our dog", "my dog", "a small dog", "our old dog", "my two dogs", "a puppy", "my dog with me"),
+        ("our dog", "my dog", "a small dog", "our old dog", "my two dogs", "a puppy", "the dog"),
     ),
     "smoking": (
         (
@@ -151,22 +176,22 @@ QUESTIONS = {
             "is smoking allowed",
             "are guests allowed to smoke",
         ),
-        ("inside", "there", "after dinner", "in the house", "a little", "at all"),
+        ("inside", "there", "after dinner", "in the house", "indoors", "at all"),
     ),
     "children": (
         ("can we bring", "may I bring", "is it fine to bring", "could I come with", "am I allowed to bring"),
         ("our children", "my children", "a small child", "my two kids", "our kids", "a baby", "my little son"),
     ),
     "parking": (
-        ("can I park", "is it possible to park", "could we park", "is there a place to park", "may I park"),
-        ("at your place", "the car", "near the door", "behind the house", "our car there", "my car", "there"),
+        ("can I park", "is it possible to park", "could we park", "would I be able to park", "may I park"),
+        ("at your place", "the car", "right there", "at the house", "our car there", "my car", "there"),
     ),
     "cards": (
-        ("can I pay", "could we pay", "is it possible to pay", "may I pay", "am I able to pay"),
+        ("can I pay", "could we pay", "is it possible to pay", "may I pay", "would I be able to pay"),
         ("by card", "with a credit card", "with my card", "by bank card", "with a card there", "by credit card"),
     ),
     "garden": (
-        ("can we sit", "could we sit", "is it possible to sit", "may we eat", "would you let us eat", "can one eat"),
+        ("can we sit", "could we sit", "is it possible to sit", "may we eat", "could we eat", "can we eat"),
         ("in the garden", "in your garden", "out in the garden", "in the garden if it is warm"),
     ),
     "vegan": (
@@ -179,23 +204,42 @@ QUESTIONS = {
     ),
     "refunds": (
         ("can I get a refund", "could I get a refund", "is a refund possible", "do you give a refund"),
-        ("if I fall ill", "if I cancel", "if my plans change", "if I cannot come", "later on", "in the end"),
+        (
+            "if I fall ill",
+            "if I cancel",
+            "if my plans change",
+            "if I cannot come",
+            "if I have to cancel",
+            "if something comes up",
+        ),
     ),
     "internet": (
-        ("do you have", "is there", "do the rooms have", "will I have", "can I use", "could I get"),
-        ("internet", "fast internet", "wireless internet", "internet for my work", "internet in the evening"),
+        ("do you have", "do you offer", "do the rooms have", "will I have", "could we have", "could I get"),
+        ("internet", "internet access", "an internet connection", "internet for my work", "internet for two"),
     ),
     "lift": (
         ("is there", "do you have", "does the house have", "will there be", "can I count on"),
-        ("a lift", "a lift for my mother", "a lift for a wheelchair", "a lift to all floors", "a big lift"),
+        ("a lift", "a lift for my mother", "a lift for my father", "a lift in the house", "a lift for heavy bags"),
     ),
     "first": (("is there",), ("a first class",)),
     "breakfast": (
-        ("how much is", "what do you charge for", "what is the price of", "how much do I pay for", "how much would be"),
-        ("breakfast", "the breakfast", "a breakfast", "your breakfast", "breakfast in the morning"),
+        (
+            "how much is",
+            "what do you charge for",
+            "what is the price of",
+            "how much do I pay for",
+            "what would I pay for",
+        ),
+        ("breakfast", "the breakfast", "a breakfast", "your breakfast", "breakfast at your place"),
     ),
     "price": (
-        ("how much is", "what do you charge for", "what is the price of", "how much do I pay for", "how much would be"),
+        (
+            "how much is",
+            "what do you charge for",
+            "what is the price of",
+            "how much do I pay for",
+            "what would I pay for",
+        ),
         (),
     ),
 }

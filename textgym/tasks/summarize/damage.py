@@ -39,7 +39,7 @@ _BASE_FORMS = {
     "shut": "shut",
     "gave": "give",
     "moved": "move",
-    "shifted": "shift",
+    "relocated": "relocate",
     "sold": "sell",
     "found": "find",
     "organised": "organise",
@@ -130,6 +130,8 @@ def _negate(reference: str, event: Event) -> str:
     """The main verb with "did not"."""
     if "was unhappy" in reference:
         return reference.replace("was unhappy", "was not unhappy", 1)
+    if "was the winner" in reference:
+        return reference.replace("was the winner", "was not the winner", 1)
     at = max(reference.find(event.last), 0)
     if event.kind == "break-in":  # thieves act, not the person
         at = max(0, *(reference.lower().find(doer) for doer in ("thieves", "burglars")))

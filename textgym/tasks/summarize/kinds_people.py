@@ -25,11 +25,11 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
         opposite="lost lose* came_last miss* second_place",
         heads="""
         {S} won {a}
-        {S} took first place in {a}
+        {S} was the winner of {a}
         """,
         amounts=(150, 9000, 50),
         adjuncts="""
-        and {n} euros
+        with {n} euros in prize money
         worth {n} euros
         """,
         sentences="""
@@ -38,8 +38,8 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
         The [winner's cheque|cheque|winner's envelope] [is for|shows|holds] {n} euros.
         """,
         echoes="""
-        [Second place|Third place] [brought|was worth] {name2} {n2} euros[| and a book].
-        The [entry fee|hall|dinner afterwards] [cost|came to] {n2} euros.
+        In {town2}, [something similar|such an honour] [brought|was worth] {n2} euros[| and a book].
+        The [evening|hall|whole event] [cost|swallowed] {n2} euros[| in all].
         """,
         reasons=(
             cause(
@@ -57,7 +57,7 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
             cause(
                 "simple",
                 "a clear and simple style",
-                "the jury liked the simple style|it was clear and simple|~the jury appreciated uncomplicated elegance",
+                "the jury liked the simple style|the style was clear and simple|~the jury appreciated uncomplicated elegance",
                 "simpl* clear* uncomplicat* plain",
             ),
             cause(
@@ -91,7 +91,7 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
             ),
             outcome(
                 "hall",
-                "the town hall will show the work|the work can be seen in the town hall|~the work will be exhibited in the town hall",
+                "the town hall will show the prize|the prize can be seen in the town hall|~the prize will be exhibited in the town hall",
                 "town_hall hall exhibit* shown show display*",
             ),
             outcome(
@@ -156,8 +156,8 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
             ),
             cause(
                 "tired",
-                "the tired rivals",
-                "the rivals were tired|the others had played the day before|~the opponents were physically exhausted",
+                "tired rivals",
+                "the rivals were tired|the others were tired from the day before|~the opponents were physically exhausted",
                 "tired exhaust* fatigue* played_the_day weary",
             ),
             cause(
@@ -232,7 +232,7 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
         reasons=(
             cause(
                 "thanks",
-                "gratitude for help in a bad time",
+                "a wish to say thanks for help",
                 "{he} was thankful for help in a bad year|they had helped {him} in a bad year|~{he} wished to express gratitude for past support",
                 "thank* grat* helped_him helped_her helped support* appreciat*",
             ),
@@ -244,7 +244,7 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
             ),
             cause(
                 "memory",
-                "the memory of a dead friend",
+                "a wish to remember a dead friend",
                 "{he} wanted to remember a dead friend|a close friend had died|~{he} commemorates a deceased friend",
                 "memor* dead died death remember* friend friend's commemorat* deceased",
             ),
@@ -284,7 +284,7 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
             ),
             outcome(
                 "hours",
-                "it can stay open in the evening|it will open for longer|~opening hours can be extended",
+                "the office there can stay open in the evening|the office there will open for longer|~the office hours there can be extended",
                 "open opening longer evening* hours",
             ),
         ),
@@ -312,7 +312,7 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
         amounts=(600, 40000, 100),
         adjuncts="""
         , causing {n} euros of damage
-        with damage of {n} euros
+        , with damage of {n} euros
         """,
         sentences="""
         [The damage|The repair|The bill for it all] [comes to|is put at|is] {n} euros.
@@ -321,7 +321,7 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
         """,
         echoes="""
         [A crash|A skid] in {town2} had [cost|caused damage of] {n2} euros[| the week before].
-        The [wall|fence|sign] there had been [rebuilt|put up] for {n2} euros[| in spring].
+        The [wall|fence|bridge] there had been [rebuilt|put up] for {n2} euros[| in spring].
         """,
         reasons=(
             cause(
@@ -374,7 +374,7 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
             ),
             outcome(
                 "licence",
-                "{he} lost the licence|{he} may not drive for a year|~{his} driving licence was revoked",
+                "{he} lost {his} driving licence|{he} may not drive for now|~{his} driving licence was revoked",
                 "licen* revok* ban* disqualif*",
                 "may_not_drive drive",
             ),
@@ -407,7 +407,7 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
         amounts=(150, 9000, 50),
         adjuncts="""
         and took goods worth {n} euros
-        and stole {n} euros
+        and stole things worth {n} euros
         """,
         sentences="""
         [The loss|What is gone] [comes to|is worth|is put at] {n} euros.
@@ -416,7 +416,7 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
         """,
         echoes="""
         [A theft|A similar night] in {town2} had [cost {name2}|cost the owner] {n2} euros.
-        The [new door|new lock] alone [will cost|costs] {n2} euros.
+        A [shop|farm] in {town2} [once lost|had lost] {n2} euros [that way|in one night].
         """,
         reasons=(
             cause(
@@ -500,8 +500,8 @@ PEOPLE_KINDS: tuple[Kind, ...] = (
         """,
         amounts=(30, 900, 10),
         adjuncts="""
-        with {n} tickets sold
-        although {n} tickets were sold
+        , with {n} tickets sold
+        , although {n} tickets had been sold
         """,
         sentences="""
         [About|Some|By then,|Up to then,] {n} tickets had been [sold|bought|paid for].

@@ -31,16 +31,16 @@ POST_KINDS: tuple[Kind, ...] = (
         """,
         amounts=(20, 400, 5),
         adjuncts="""
-        and will pay {n} euros
-        and promised {n} euros
+        and offered the finder {n} euros
+        and promised the finder {n} euros
         """,
         sentences="""
         [There is a reward of|The finder gets|I promise the finder|I have put aside] {n} euros[| as a thank you|, no questions asked].
         Whoever [brings news|helps] [gets|will get] {n} euros[| from me].
         """,
         echoes="""
-        [The vet|The cage|A new basket] [cost me|cost] {n2} euros[| in spring| last month].
-        [My neighbour|My friend] {name2} [paid|had to pay] {n2} euros for [a search dog|a lamp for the garden].
+        [The vet|The garden fence|A bigger cage] [cost me|cost] {n2} euros[| in spring| last month].
+        [My neighbour|My friend] {name2} [paid|had to pay] {n2} euros for [a search dog|a night of searching].
         """,
         reasons=(
             cause(
@@ -124,8 +124,8 @@ POST_KINDS: tuple[Kind, ...] = (
         """,
         amounts=(20, 400, 5),
         adjuncts="""
-        and will pay {n} euros
-        and promised {n} euros
+        and offered the finder {n} euros
+        and promised the finder {n} euros
         """,
         sentences="""
         [There is a reward of|The finder gets|I promise the finder|I have put aside] {n} euros[| as a thank you|, no questions asked].
@@ -133,7 +133,7 @@ POST_KINDS: tuple[Kind, ...] = (
         """,
         echoes="""
         [A new one|The repair] [costs|would cost] {n2} euros[|, I was told|, says {name2}].
-        [My neighbour|My friend] {name2} [once paid|had to pay] {n2} euros [to get hers back|for a search].
+        [My neighbour|My friend] {name2} [once paid|had to pay] {n2} euros [in such a case|for a search].
         """,
         reasons=(
             cause(
@@ -180,7 +180,7 @@ POST_KINDS: tuple[Kind, ...] = (
             ),
             outcome(
                 "exam",
-                "{he} missed an exam|an exam had to be put off|~an examination had to be postponed",
+                "{he} missed an exam|{he} missed an important exam|~{he} was absent from an important examination",
                 "exam* test",
             ),
             outcome(
@@ -244,7 +244,7 @@ POST_KINDS: tuple[Kind, ...] = (
             ),
             cause(
                 "bench",
-                "someone's hurry on a bench",
+                "a forgetful person on a bench",
                 "someone had left it on a bench|it lay on a bench|~it had been abandoned on a bench",
                 "bench*",
             ),
@@ -257,7 +257,7 @@ POST_KINDS: tuple[Kind, ...] = (
             cause(
                 "hedge",
                 "work on a hedge",
-                "{he} was cutting the hedge|{he} looked under a hedge|~{he} was trimming the overgrown hedge",
+                "{he} was cutting the hedge|{he} was trimming the hedge|~{he} was trimming the overgrown hedge",
                 "hedge* trim*",
             ),
         ),
@@ -312,7 +312,7 @@ POST_KINDS: tuple[Kind, ...] = (
         """,
         amounts=(15, 600, 5),
         adjuncts="""
-        after paying {n} euros
+        , after paying {n} euros
         , having paid {n} euros
         """,
         sentences="""
@@ -430,9 +430,9 @@ POST_KINDS: tuple[Kind, ...] = (
             ),
             cause(
                 "repair",
-                "a repair that failed",
-                "the first repair failed|an earlier repair changed nothing|~previous repairs proved ineffective",
-                "repair* mend* fix*",
+                "a first attempt that failed",
+                "the first attempt failed|an earlier attempt changed nothing|~previous attempts proved ineffective",
+                "repair* mend* fix* attempt*",
             ),
             cause(
                 "insurer",
@@ -502,8 +502,8 @@ POST_KINDS: tuple[Kind, ...] = (
         """,
         amounts=(5, 90, 1),
         adjuncts="""
-        after {n} replies
-        and got {n} replies
+        , after {n} replies
+        , having got {n} replies
         """,
         sentences="""
         [There were|I got|My note brought] {n} replies[| in one day| within an hour|, which was a surprise].
@@ -529,20 +529,20 @@ POST_KINDS: tuple[Kind, ...] = (
             ),
             cause(
                 "newone",
-                "a new one",
+                "the arrival of a new one",
                 "{he} had got a new one|a new one has arrived|~a replacement had been acquired",
                 "new_one new replac*",
             ),
             cause(
                 "uncle",
                 "the death of an uncle",
-                "an uncle had died|it belonged to a dead uncle|~a deceased uncle had owned it",
+                "an uncle had died|it had belonged to a dead uncle|~a deceased uncle had owned it",
                 "uncle* died death dead deceased",
             ),
             cause(
                 "stairs",
                 "the narrow stairs",
-                "it did not fit through the stairs|the stairs are too narrow|~the staircase proved impassable",
+                "it did not fit up the stairs|the stairs are too narrow|~the staircase proved impassable",
                 "stair* narrow fit staircase",
             ),
         ),

@@ -37,7 +37,7 @@ TOWN_KINDS: tuple[Kind, ...] = (
         """,
         sentences="""
         [The work|Fitting it out|The whole thing|Getting it ready] [cost|took] {n} euros[| in all| so far].
-        {last} [put|invested] {n} euros into [it|the rooms|the project].
+        {last} [put|poured] {n} euros into [it|the rooms|the project].
         [It cost|The bill came to] {n} euros[|, paint and all|, tables and all].
         """,
         echoes="""
@@ -217,11 +217,11 @@ TOWN_KINDS: tuple[Kind, ...] = (
         opposite="clos* shut* stayed stay* remain* sold",
         heads="""
         {S} moved {own}
-        {S} shifted {own}
+        {S} relocated {own}
         """,
         amounts=(60, 900, 10),
         adjuncts="""
-        with {n} square metres
+        , with {n} square metres in the new place
         and now has {n} square metres
         """,
         sentences="""
@@ -230,7 +230,7 @@ TOWN_KINDS: tuple[Kind, ...] = (
         {last} [now has|rents] {n} square metres[|, with a yard|, with a lift].
         """,
         echoes="""
-        [The old rooms|The cellar before that] had [only|just|barely] {n2} square metres.
+        [The yard next door|The house across the street] [has|measures|is said to have] {n2} square metres.
         A [store|hall] of {n2} square metres [in|near] {town2} [had been looked at too|was on offer as well].
         """,
         reasons=(
@@ -268,12 +268,12 @@ TOWN_KINDS: tuple[Kind, ...] = (
         results=(
             outcome(
                 "longer",
-                "customers now have a longer way|many customers must travel further|~the clientele must accept a longer journey",
+                "customers now have a longer way to go|many customers must travel further|~the clientele must accept a longer journey",
                 "longer further farther journey travel distance detour far",
             ),
             outcome(
                 "trainees",
-                "three trainees can now be taken on|there is now room for trainees|~additional trainees can be engaged",
+                "trainees can now be taken on|there is now room for trainees|~additional trainees can be engaged",
                 "trainee* apprentic* learners",
             ),
             outcome(
@@ -324,7 +324,7 @@ TOWN_KINDS: tuple[Kind, ...] = (
         """,
         echoes="""
         In {town2}, {name2} [once got|had asked for] {n2} euros for [one like it|something like that].
-        The [notary|paperwork|lawyer] [took|cost] another {n2} euros.
+        A [cottage|barn] in {town2} [brought|was sold for] {n2} euros[| that week].
         """,
         reasons=(
             cause(
@@ -361,17 +361,17 @@ TOWN_KINDS: tuple[Kind, ...] = (
         results=(
             outcome(
                 "restore",
-                "the buyer wants to restore it|it will now be repaired|~the purchaser plans an extensive restoration",
+                "the buyer wants to restore it|it will now be restored|~the purchaser plans an extensive restoration",
                 "restor* repair* renovat* fix_it do_up fixed refurbish* overhaul*",
             ),
             outcome(
                 "museum",
-                "it will soon be shown to visitors|a museum will show it|~it will be accessible to the public",
+                "it will soon be shown to visitors|visitors can soon see it|~it will be accessible to the public",
                 "museum* visitors public show shown exhibit* display*",
             ),
             outcome(
                 "brother",
-                "{his} brother is not speaking to {him}|{his} brother is angry|~{his} brother is considering legal action",
+                "{his} brother is angry with {him}|{his} brother is angry|~{his} brother has expressed considerable anger",
                 "brother* angry furious sibling",
                 "speak* talk*",
             ),
@@ -418,7 +418,7 @@ TOWN_KINDS: tuple[Kind, ...] = (
         """,
         echoes="""
         A similar [evening|day] in {town2} [drew|had attracted] {n2} [people|visitors][| in spring| last year].
-        [Last year|Two years ago|In the early days] it had been {n2} [people|visitors][|, says {name2}].
+        [The last concert|The Easter ride|The garden show] there drew {n2} [people|visitors][|, says {name2}].
         """,
         reasons=(
             cause(
@@ -498,14 +498,14 @@ TOWN_KINDS: tuple[Kind, ...] = (
         verbs="strik* strike* walkout* walk_out walked_out struck stoppage* stopped_work downed_tools picket* industrial_action",
         opposite="returned_to_work back_to_work ended! averted",
         heads="""
-        {S} led a strike of {thing}
-        {S} called a strike of {thing}
-        {S} led a walkout of {thing}
+        {S} led a strike by {thing}
+        {S} called a strike by {thing}
+        {S} led a walkout by {thing}
         """,
         amounts=(20, 900, 10),
         adjuncts="""
-        with {n} people taking part
-        joined by {n} people
+        , with {n} people taking part
+        , joined by {n} people
         """,
         sentences="""
         [About|Some|In all,|By noon,] {n} [people|workers] [took part|joined in|had joined].
@@ -514,7 +514,7 @@ TOWN_KINDS: tuple[Kind, ...] = (
         """,
         echoes="""
         In {town2}, a [vote|march] [had brought out|was backed by] {n2} people[| in spring| weeks before].
-        The union there has {n2} [members|people][|, says {name2}].
+        The union in {town2} has {n2} [members|people][|, says {name2}].
         """,
         reasons=(
             cause(
@@ -538,7 +538,7 @@ TOWN_KINDS: tuple[Kind, ...] = (
             cause(
                 "safety",
                 "unsafe equipment",
-                "the equipment is unsafe|two had been hurt by old equipment|~the equipment violates safety regulations",
+                "the equipment is unsafe|the equipment is dangerous|~the equipment violates safety regulations",
                 "unsafe safe* safety equipment danger* hurt injur*",
             ),
             cause(
@@ -571,7 +571,7 @@ TOWN_KINDS: tuple[Kind, ...] = (
             ),
             outcome(
                 "more",
-                "a second one is planned|there will be another next week|~further action has been announced",
+                "a second one is planned|there will be another soon|~further action has been announced",
                 "second another further more_strikes next_week again",
             ),
         ),
@@ -599,7 +599,7 @@ TOWN_KINDS: tuple[Kind, ...] = (
         """,
         amounts=(200, 9000, 50),
         adjuncts="""
-        with {n} packs affected
+        , with {n} packs affected
         , {n} packs in all
         """,
         sentences="""
@@ -639,7 +639,7 @@ TOWN_KINDS: tuple[Kind, ...] = (
             cause(
                 "soap",
                 "traces of soap",
-                "soap had got into the mix|it tasted of soap|~residues of detergent had been detected",
+                "soap had got into the mix|some packs tasted of soap|~residues of detergent had been detected",
                 "soap* detergent* cleaning",
             ),
         ),
@@ -651,7 +651,7 @@ TOWN_KINDS: tuple[Kind, ...] = (
             ),
             outcome(
                 "ill",
-                "two children fell ill|some buyers fell ill|~several consumers required treatment",
+                "several buyers fell ill|some buyers fell ill|~several consumers required treatment",
                 "ill sick illness treat* hospital unwell poison*",
             ),
             outcome(

@@ -139,6 +139,9 @@ def _compose(event: Event, draws: Draws, plan: Plan, base: dict[str, str]) -> st
     else:
         slots["head"] = write_head(kind, draws, slots)
     body = _place_and_day(event, kind, draws, plan, slots)
+    if adjunct[:4] == "and " and reason and not reason_first and not plan.plain:
+        # "because the gate was open and will pay" would let the gate pay
+        adjunct = f", and {'they' if event.kind == 'break-in' else slots['he']} {adjunct[4:]}"
     return _assemble(body, reason, adjunct, result, plan, draws, result_first, reason_first)
 
 
@@ -181,7 +184,7 @@ def _assemble(
     elif plan.plain and reason:
         body = _add(body, adjunct)
         apart = f"This was {reason}"
-    elif adjunct[:3] in ("and", "alt"):
+    elif adjunct.startswith((", and", ", although")):
         body = _add(_add(body, reason), adjunct)
     elif adjunct[:1] == "," and reason:
         body = f"{body}{adjunct}, {reason}"

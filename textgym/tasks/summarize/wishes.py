@@ -21,8 +21,8 @@ WORDINGS: dict[Wish, tuple[Template, ...]] = {
     [I have time for|I want|Make it] [just|exactly|only] one sentence.
     """),
     Wish("sentences", 2): compile_all("""
-    [Please put this|Put this|Kindly put this|Sum this up|Tell me this] in two sentences[| for me|, not more].
-    Two sentences [would be good|please, not one|is what I need|are what fits here].
+    [Please put this|Put this|Kindly put this|Sum this up|Tell me this] in two sentences[|, no fewer|, not more].
+    Two sentences [would be good|please, not one|are all I need|are what fits here].
     [I would like|Make it|I need] [exactly|just] two sentences.
     """),
     Wish("words"): compile_all("""
@@ -32,23 +32,23 @@ WORDINGS: dict[Wish, tuple[Template, ...]] = {
     """),
     Wish("about", "amount"): compile_all("""
     [I only want|Just tell me|Give me only|I only need] the [number|figure] [that matters|in this|behind this][|, please].
-    [How much or how many|What number]? [That is all I ask|Nothing else matters to me|Leave the rest out|The rest is noise to me|I can do without the rest|Skip everything else|That will do for me].
-    [Only the figure|Just the number] [counts|is of interest] [for me|here][|, thanks].
+    [How much or how many|What is the number]? [That is all I ask|Nothing else matters to me|Leave the rest out|The rest is noise to me|I can do without the rest|Skip everything else|That will do for me].
+    [Only the figure|Just the number] [counts|is of interest] [this time|here][|, thanks].
     """),
     Wish("about", "day"): compile_all("""
     [I only want to know|Just tell me|Tell me only|All I need is] when [it happened|this was][|, please].
     [On what day was it|When was it]? [That is all I ask|Nothing else matters to me|Leave the rest out|The rest is noise to me|I can do without the rest|Skip everything else|That will do for me].
-    [Only the day|Just the date] [counts|is of interest] [for me|here][|, thanks].
+    [Only the day|Just the date] [counts|is of interest] [this time|here][|, thanks].
     """),
     Wish("about", "reason"): compile_all("""
     [I only want to know|Just tell me|Tell me only|All I need is] why [it happened|it came to this][|, please].
     [Why did it happen|What was behind it]? [That is all I ask|Nothing else matters to me|Leave the rest out|The rest is noise to me|I can do without the rest|Skip everything else|That will do for me].
-    [Only the reason|Just the cause] [counts|is of interest] [for me|here][|, thanks].
+    [Only the reason|Just the cause] [counts|is of interest] [this time|here][|, thanks].
     """),
     Wish("about", "result"): compile_all("""
     [I only want to know|Just tell me|Tell me only|All I need is] what [came of it|it led to][|, please].
     [What came of it|How did it end]? [That is all I ask|Nothing else matters to me|Leave the rest out|The rest is noise to me|I can do without the rest|Skip everything else|That will do for me].
-    [Only the outcome|Just the result] [counts|is of interest] [for me|here][|, thanks].
+    [Only the outcome|Just the result] [counts|is of interest] [this time|here][|, thanks].
     """),
     Wish("without", "names"): compile_all("""
     [Please leave|Leave|Do leave] [the names of people|people's names] out[| of it].
@@ -78,7 +78,7 @@ WORDINGS: dict[Wish, tuple[Template, ...]] = {
     """),
     Wish("child"): compile_all("""
     [It is for|Make it fit for|Write it for] [a child|my little sister|my son, who is seven|a class of small children][|, in plain words|, so use easy words].
-    [Use plain words|Short sentences and easy words], [my daughter is six|a child will read it|it is for a child|my son is in first grade].
+    [Use plain words|Short sentences and easy words, please]: [my daughter is six|a child will read it|it is for a child|my son is in first grade].
     """),
 }
 

@@ -61,6 +61,7 @@ def make_slots(event: Event, kind: Kind, subject: str, possessive: str, first_pe
         "day": event.day,
         "on": f"on {event.day}",
         "where": f"{kind.where} {event.town}",
+        "there": " there" if kind.where == "to" else "",
     }
 
 
@@ -185,10 +186,14 @@ def write_prompt(event: Event, draws: Draws, simple: bool) -> tuple[str, tuple[s
     late_day = not simple and draws.chance(0.25) and "%(On)s" not in lead
     if late_day:
         lead = lead.replace(" %(on)s", "")
-    adjoined = draws.chance(0.4) and lead.endswith(("%(on)s.", "%(where)s."))
+    adjoined = draws.chance(0.4) and lead.endswith(("%(on)s.", "%(where)s.", "%(there)s."))
+    adjunct = expand(draws.pick(kind.adjuncts), draws) % slots if adjoined else ""
+    if adjunct and event.kind == "prize":  # "won a cup worth 90 euros in Ulm"
+        slots["head"] = f"{head} {adjunct}"
+        adjunct = ""
     lead = capitalise(lead % slots)
-    if adjoined:
-        lead = _join_adjunct(lead[:-1], expand(draws.pick(kind.adjuncts), draws) % slots) + "."
+    if adjunct:
+        lead = _join_adjunct(lead[:-1], adjunct) + "."
 
     clause = _pick_wording(reason.clauses, reason.formal, draws, hard)
     why = _write_fact(REASON_POST if post else REASON_NEWS, clause, draws.pick(reason.phrases), kind, draws, slots)

@@ -215,7 +215,7 @@ class Writer:
             if obj is None or skip_obj or c.verb in TO_ONLY or obj.head in OBJECTIVE or self.d.chance(0.35):
                 if obj is not None and not skip_obj:
                     after.append(self.phrase(obj, True))
-                after.append(f"to {recipient}")
+                after.append(recipient if c.verb == "tell" and skip_obj else f"to {recipient}")
             else:
                 after += [recipient, self.phrase(obj, True)]
         elif obj is not None and not skip_obj:

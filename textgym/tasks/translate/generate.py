@@ -7,6 +7,7 @@ tense. The splits are kept apart by the key (subject head, main verb) of the fir
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from zlib import crc32
 
 from textgym.seeding import Draws
@@ -16,32 +17,51 @@ from textgym.tasks.translate.pools import (
     ADJ_FOR,
     ANIMAL_VERBS,
     ANIMALS,
+    BAD,
+    BESIDE,
+    CHANGING,
+    CHEERFUL,
     CITIES,
     CLAUSAL,
+    COLOURS,
     COUNTED,
+    DAILY,
+    DRAWBACKS,
+    DURING,
+    FAR_VEHICLES,
+    FEASTING,
     FEELINGS,
     FOR_SOMEBODY,
     FREQUENCIES,
     FURNITURE,
+    GOOD,
     HER,
     HIM,
+    HOW,
     KIN,
+    MAKING,
     MANNER_OK,
-    MANNERS,
+    MENDED,
     MONTHS,
     NAMES,
+    NEARER,
     NO_FUTURE,
     NO_NEGATION,
     NOUN_KIND,
     OBJECTS,
+    OCCASIONS,
     ON_FOOT,
     ORDERS,
+    OUTDOORS,
     OWN,
     PEOPLE,
     PERSON_STATES,
     PERSON_VERBS,
     PLACES,
+    PLANS,
     POOLS,
+    PRICED,
+    RESTING,
     SOMEWHERE,
     STATE_FOR,
     STILL,
@@ -50,11 +70,17 @@ from textgym.tasks.translate.pools import (
     TIMES,
     TITLED,
     TOGETHER,
+    TOO_MUCH,
     UNCOMPARED,
     UNITS,
+    UNPLANNED,
+    UNWANTED,
     VEHICLES,
+    WANTED,
     WEATHER,
+    WEATHERED,
     WEEKDAYS,
+    WHERE,
 )
 from textgym.types import SPLITS
 
@@ -63,6 +89,12 @@ def split_of(subject: str, verb: str) -> int:
     """Which split a prompt belongs to: 0 train, 1 validation, 2 test."""
     residue = crc32(f"{subject}|{verb}".encode()) % 20
     return 0 if residue < 16 else 1 if residue < 18 else 2
+
+
+@cache
+def orders_of(split: int) -> tuple[str, ...]:
+    """What one may be told to do in a split."""
+    return tuple(v for v in ORDERS if split_of("you", v) == split)
 
 
 def key_of(meaning: Meaning) -> tuple[str, str]:
@@ -129,16 +161,18 @@ class Builder:
         if head == "parents":
             return Phrase(head, owner or "my", "", True)
         r = d.random()
+        if head == "shoe" and r >= 0.62:  # nobody puts on a shoe
+            return Phrase(head, "the", adj, True)
         if head in KIN:
             return Phrase(head, owner if owner and r < 0.6 else "my" if r < 0.8 else f"{d.pick(NAMES)}'s")
         if r < definite:
-            return Phrase(head, "the", adj, d.chance(0.2))
+            return Phrase(head, "the", adj, d.chance(0.2) or head == "shoe")
         if r < definite + 0.2 and owner and (entry.tags & {"own", "idea", "anim", "opens"}):
-            return Phrase(head, owner, adj, d.chance(0.1))
+            return Phrase(head, owner, adj, d.chance(0.1) or head == "shoe")
         if r < definite + 0.27:
-            return Phrase(head, "this", adj, d.chance(0.15))
+            return Phrase(head, "this", adj, d.chance(0.15) or head == "shoe")
         if r < definite + 0.32 and "own" in entry.tags:
-            return Phrase(head, f"{d.pick(NAMES)}'s", adj)
+            return Phrase(head, f"{d.pick(NAMES)}'s", adj, head == "shoe")
         if r < definite + 0.42 and count and not self.simple and not (entry.tags & {"place", "event"}):
             n = d.integer(2, 12) if d.chance(0.45) else d.integer(21, 99)
             return Phrase(head, "", adj, True, n)
@@ -150,7 +184,7 @@ class Builder:
             return None
         d = self.d
         entry = lx.VERBS[verb]
-        if "pers" in entry.objects and (len(entry.objects) == 1 or d.chance(0.4)):
+        if "pers" in entry.objects and (len(entry.objects) == 1 or d.chance(0.4) or subject in ANIMALS):
             phrase = self.person(0.2)
             while (
                 phrase.head == subject
@@ -189,14 +223,31 @@ class Builder:
         head = {v: k for k, v in OWN.items()}[owner]
         return Phrase(head, of="" if subject.head == head else subject.head)
 
+    def again(self, subject: Phrase) -> Phrase:
+        """Who or what was named already: a pronoun, or the noun where German would say *es* of a person.
+
+        Who can be a man or a woman is one here: what the first of the German words is.
+        """
+        head = subject.head
+        if head in lx.NOUNS and "pers" not in lx.NOUNS[head].tags:
+            return Phrase("they" if subject.plural else "it", of=head)
+        found = self.pronoun_for(subject)
+        if found is not None:
+            return found
+        gender = lx.NOUNS[head].options[0].gender
+        if gender == "n":
+            return Phrase(head, "the" if subject.det in ("a", "this") else subject.det, "", subject.plural)
+        return Phrase("she" if gender == "f" else "he", of=head)
+
     # --- circumstances ---
 
-    def time(self, tense: str) -> Circumstance:
+    def time(self, tense: str, verb: str = "") -> Circumstance:
         d = self.d
         letter = "p" if tense in ("past", "perfect") else "f" if tense == "future" else "n"
         r = d.random()
         if r < 0.5:
-            return Circumstance("time", d.pick(TIMES[letter]))
+            word = d.pick(TIMES[letter])
+            return Circumstance("time", NEARER.get(word, word) if verb in DAILY else word)
         if r < 0.62:
             return Circumstance("weekday", d.pick(WEEKDAYS))
         if r < 0.78:
@@ -205,10 +256,13 @@ class Builder:
         if r < 0.86:
             return Circumstance("date", d.pick(MONTHS), d.integer(1, 28))
         if r < 0.9 or letter == "n":
-            return Circumstance("month", d.pick(MONTHS))
+            month = d.pick(MONTHS)
+            if verb in DAILY:
+                return Circumstance("weekday", WEEKDAYS[MONTHS.index(month) % 7])
+            return Circumstance("month", month)
         return Circumstance("ago" if letter == "p" else "after", d.pick(UNITS), d.integer(2, 12))
 
-    def place(self, direction: bool = False, city: bool = True) -> Circumstance:
+    def place(self, direction: bool = False, city: bool = True, heads: tuple[str, ...] = PLACES) -> Circumstance:
         d = self.d
         r = d.random() if city else 0.25 + 0.75 * d.random()
         kind = "dir" if direction else ""
@@ -216,9 +270,9 @@ class Builder:
             return Circumstance(f"{kind}city", d.pick(CITIES))
         if r < 0.33:
             return Circumstance(f"{kind}home")
-        head = d.pick(PLACES)
+        head = d.pick(heads)
         adj = d.pick(ADJ_FOR[head]) if d.chance(0.15) and not self.simple else ""
-        det = "the" if d.chance(0.75) else "a"
+        det = "the" if d.chance(0.75) or head == "room" else "a"
         return Circumstance(kind or "place", phrase=Phrase(head, det, adj))
 
     def circumstances(
@@ -226,24 +280,32 @@ class Builder:
     ) -> list[Circumstance]:
         d = self.d
         entry = lx.VERBS[verb]
+        heads = OUTDOORS if animal else WHERE.get(verb, PLACES)
         out: list[Circumstance] = []
         if "dir" in entry.objects:
-            out.append(self.place(True, verb not in ON_FOOT))
+            out.append(self.place(True, verb not in ON_FOOT, heads))
             if d.chance(0.15) and verb in ("go", "travel", "come"):
-                out.append(Circumstance("by", d.pick(VEHICLES)))
+                out.append(Circumstance("by", d.pick(FAR_VEHICLES if out[0].kind == "dircity" else VEHICLES)))
         elif "on" in entry.objects or verb == "put":
             kind = "onto" if verb == "put" else "on"
             word = d.pick(("on", "on", "on", "under", "next to", "behind", "in front of"))
-            out.append(Circumstance(kind, word, phrase=Phrase(d.pick(FURNITURE), "the" if d.chance(0.85) else "a")))
+            head = d.pick(FURNITURE)
+            if verb == "stand":
+                word, head = self.footing(subject, word, head)
+            out.append(Circumstance(kind, word, phrase=Phrase(head, "the" if d.chance(0.85) else "a")))
         elif "loc" in entry.objects and (verb in ("live", "stay", "sit") or d.chance(0.5)):
-            out.append(self.place())
+            out.append(self.place(False, not animal and verb != "sit", heads))
         if len(out) >= most:
             return out
         bare = not out and not OBJECTS[verb] and timed  # Emma arrives: when?
         if timed and (bare or d.chance(0.5)) and verb not in STILL and tense != "perfect":
-            out.append(self.time(tense))
+            out.append(self.time(tense, verb))
         elif bare and tense == "perfect":
-            out.append(self.place() if "loc" in entry.objects else Circumstance("manner", d.pick(MANNERS)))
+            out.append(
+                self.place(False, not animal, heads)
+                if "loc" in entry.objects
+                else Circumstance("manner", d.pick(HOW[verb]))
+            )
         if len(out) >= most or animal:
             return out
         r = d.random()
@@ -254,16 +316,26 @@ class Builder:
                 out = [c for c in out if c.kind not in ("time", "clock", "date", "weekday", "month", "ago")]
                 out.append(Circumstance("freq", d.pick(FREQUENCIES)))
         elif r < 0.22 and verb in MANNER_OK:
-            out.append(Circumstance("manner", d.pick(MANNERS)))
+            out.append(Circumstance("manner", d.pick(HOW[verb])))
         elif r < 0.34 and verb in TOGETHER:
             out.append(Circumstance("with", phrase=self.other_person(subject)))
         elif r < 0.42 and verb in FOR_SOMEBODY:
             out.append(Circumstance("for", phrase=self.other_person(subject)))
         elif r < 0.55 and OBJECTS[verb] and not out and verb in SOMEWHERE:
-            place = self.place()
-            if place.kind != "home" or verb not in ("visit", "meet"):
+            place = self.place(heads=heads)
+            if place.kind != "home" or verb not in ("visit", "meet", "buy", "sell", "see", "look for"):
                 out.append(place)
         return out
+
+    @staticmethod
+    def footing(subject: Phrase, word: str, head: str) -> tuple[str, str]:
+        """Where somebody or something can stand: on a carpet, next to a bed; a cup on a table."""
+        if subject.head in ("bottle", "glass", "cup", "basket"):
+            return ("on", "table") if word == "under" or head in ("bed", "sofa", "carpet") else (word, head)
+        if word == "on":
+            return "on", "carpet"
+        word = "next to" if word == "under" else word
+        return word, "cupboard" if head in ("carpet", subject.head) else head
 
     def other_person(self, subject: Phrase) -> Phrase:
         phrase = self.person(0.1)
@@ -291,7 +363,14 @@ class Builder:
         owner = self.owner_of(subject)
         animal = subject.head in ANIMALS
         chosen = ""
-        if modal and not animal and verb not in STILL and tense in ("present", "past") and d.chance(0.22):
+        if (
+            modal
+            and not animal
+            and verb not in STILL
+            and verb not in UNPLANNED
+            and tense in ("present", "past")
+            and d.chance(0.22)
+        ):
             chosen = d.pick(
                 ("can", "must", "want to", "may", "should", "would like to")
                 if tense == "present"
@@ -300,6 +379,7 @@ class Builder:
         negated = verb not in NO_NEGATION and chosen not in ("must",) and d.chance(0.14)
         if chosen == "would like to":
             negated = False
+        rare = negated or chosen in ("would like to", "may")  # not: would usually like to
         obj = self.obj(verb, owner, subject.head)
         recipient = None
         if entry.recipients:
@@ -314,10 +394,14 @@ class Builder:
         found = self.circumstances(
             verb, subject, "future" if chosen and tense == "present" and d.chance(0.4) else tense, most, animal, timed
         )
+        if rare:
+            found = [c for c in found if c.kind != "freq"]
         if negated:
-            found = [c for c in found if c.kind not in ("freq", "manner")]
+            found = [c for c in found if c.kind != "manner"]
             if obj is not None and obj.count:
                 obj = Phrase(obj.head, "the", obj.adj, True)
+        if obj is not None and obj.head in PLACES:
+            found = [c for c in found if c.kind != "place"]
         if tense == "perfect":
             found = [c for c in found if c.kind not in ("time", "weekday", "clock", "date", "ago", "month", "freq")]
         return Clause(subject, verb, tense, chosen, negated, obj, recipient, circumstances=tuple(found))
@@ -328,19 +412,13 @@ class Builder:
         head = subject.head
         if head in NOUN_KIND and "pers" not in lx.NOUNS[head].tags:
             adjective = d.pick(STATE_FOR[head])
-        elif head == "it" and subject.of:
+        elif head in ("it", "they") and subject.of in NOUN_KIND and "pers" not in lx.NOUNS[subject.of].tags:
             adjective = d.pick(STATE_FOR[subject.of])
         else:
             adjective = d.pick(PERSON_STATES)
         r = d.random()
-        degree = (
-            "very"
-            if r < 0.25
-            else "too"
-            if r < 0.35 and adjective not in ("nice", "friendly", "broken", "sick")
-            else ""
-        )
-        if adjective == "broken":
+        degree = "very" if r < 0.25 else "too" if r < 0.35 and adjective in TOO_MUCH else ""
+        if adjective == "broken" or adjective in COLOURS:
             degree = ""
         return Clause(
             subject,
@@ -366,7 +444,10 @@ class Builder:
             b = d.pick(pool)
             while b == a:
                 b = d.pick(pool)
-            first, second = Phrase(a, d.pick(("the", "this", "my"))), Phrase(b, "the")
+            det = d.pick(("the", "this", "my"))
+            if det == "my" and not lx.NOUNS[a].tags & {"own", "cloth"}:
+                det = "the"
+            first, second = Phrase(a, det), Phrase(b, "the")
             both = [x for x in STATE_FOR[a] if x in STATE_FOR[b] and x not in UNCOMPARED] or ["nice"]
             adjective = d.pick(both)
         return Clause(first, "be", "present", predicate=adjective, degree="more", than=second)
@@ -422,14 +503,14 @@ class Builder:
         d = self.d
         verb = d.pick(("cost", "belong to", "lie", "stand"))
         if verb == "cost":
-            head = d.pick(OBJECTS["sell"])
+            head = d.pick(PRICED)
             mass = "mass" in lx.NOUNS[head].tags
             subject = Phrase(head, "the" if mass or d.chance(0.6) else "this", "", False)
             return Clause(
                 subject,
                 verb,
                 "present" if d.chance(0.8) else "past",
-                obj=Phrase("euro", "", "", True, d.integer(2, 99)),
+                obj=Phrase("euro", "", "", True, d.integer(2, 19 if NOUN_KIND[head] == "f" else 99)),
             )
         head = d.pick(THING_VERBS[verb])
         subject = Phrase(
@@ -445,52 +526,139 @@ class Builder:
 
     # --- sentences ---
 
-    def because(self, main: Clause, may_negate: bool = True) -> Clause:
-        """A reason or a contrast: mostly a state, the weather, or what somebody has to do."""
+    def because(self, main: Clause, link: str) -> Clause:
+        """What goes with a clause behind because, although, if or when: a state, the weather, or a plan."""
         d = self.d
         tense = "past" if main.tense in ("past", "perfect") else "present"
         r = d.random()
-        if r < 0.12:
+        if r < 0.12 and (link != "because" or main.verb in WEATHERED or main.predicate == "sad"):
             return Clause(Phrase("it"), d.pick(WEATHER), tense)
-        subject = None
-        if main.subject.head in lx.NOUNS and "pers" not in lx.NOUNS[main.subject.head].tags:
-            if d.chance(0.5) and "place" not in lx.NOUNS[main.subject.head].tags:
-                subject = Phrase("they" if main.subject.plural else "it", of=main.subject.head)
-                return (
-                    self.state(subject, tense)
-                    if subject.head == "it"
-                    else Clause(subject, "be", tense, predicate=d.pick(STATE_FOR[main.subject.head]))
-                )
+        subject = self.again(main.subject)
+        if subject.of in ANIMALS:
+            state = d.pick([x for x in FEELINGS if x in STATE_FOR[subject.of]])
+            return Clause(subject, "be", tense, predicate=state, degree="very" if r < 0.3 else "")
+        if (r < 0.35 or main.verb in STILL) and link in ("because", "although") and self.has_reason(main):
+            return self.reason(main, link, tense)
+        moods = self.moods(main, link)
+        felt = (r < 0.5 - 0.2 * (moods is CHEERFUL) or main.verb in UNPLANNED) and main.verb != "be"
+        if subject.head == main.subject.head and subject.head in lx.NOUNS:  # not: the child .. because the child
+            subject, felt = self.person(0.1), main.verb != "be"
+        if felt:
+            if link in ("when", "if") and d.chance(0.15):
+                subject = self.person(0.1)
+            negation, _, state = d.pick(moods).rpartition(" ")
+            degree = "very" if not negation and d.chance(0.2) else ""
+            return Clause(subject, "be", tense, "", bool(negation), predicate=state, degree=degree)
+        if link in ("because", "although"):
+            return self.plan(subject, tense, "must" if main.verb == "be" or d.chance(0.5) else "want to", main)
+        verb = d.pick(OCCASIONS)
+        while verb == main.verb:
+            verb = d.pick(OCCASIONS)
+        clause = self.action(subject, verb, 1, tense, False)
+        found = tuple(c for c in clause.circumstances if c.kind not in TIMED and c.kind != "freq")
+        return replace(clause, negated=False, circumstances=found)
+
+    @staticmethod
+    def moods(main: Clause, link: str) -> tuple[str, ...]:
+        """How somebody feels who does, or does not do, what the main clause says."""
+        if link == "because":
+            if main.negated or main.verb in RESTING:
+                return ("tired", "sick", "sad")
+            food = main.obj is not None and NOUN_KIND.get(main.obj.head) == "f"
+            return ("hungry",) if food and main.verb in FEASTING else CHEERFUL
+        if link == "although":
+            return CHEERFUL if main.negated else ("tired", "sick", "sad", "hungry")
+        return FEELINGS
+
+    def plan(self, subject: Phrase, tense: str, modal: str, main: Clause) -> Clause:
+        """What somebody has to do or wants to do; when, unless the main clause says when."""
+        d = self.d
+        verb = d.pick(PLANS)
+        while verb == main.verb:
+            verb = d.pick(PLANS)
+        clause = self.action(subject, verb, 1, tense, False)
+        timed = any(c.kind in TIMED for c in main.circumstances)
+        found = tuple(c for c in clause.circumstances if c.kind != "freq" and not (timed and c.kind in TIMED))
+        return replace(clause, modal=modal, negated=clause.negated and modal == "want to", circumstances=found)
+
+    @staticmethod
+    def has_reason(main: Clause) -> bool:
+        """Whether what the object is like can be why."""
+        obj = main.obj
+        if obj is None or obj.head not in lx.NOUNS or obj.plural or "pers" in lx.NOUNS[obj.head].tags:
+            return False
+        if main.negated and obj.det in ("a", ""):
+            return False
+        mended = MENDED.get(main.verb, "")
+        if mended:
+            return mended in STATE_FOR[obj.head] and obj.adj not in BESIDE[mended]
+        return main.verb in WANTED or main.verb in UNWANTED
+
+    def reason(self, main: Clause, link: str, tense: str) -> Clause:
+        """The object is so: why it is bought, or why it is not said to be."""
+        assert main.obj is not None
+        head = main.obj.head
+        options = [x for x in STATE_FOR[head] if main.obj.adj not in BESIDE[x]]
+        if main.verb in MENDED:
+            options = [MENDED[main.verb]] if link == "because" else [x for x in options if x != MENDED[main.verb]]
         else:
-            subject = self.pronoun_for(main.subject)
-        if (
-            main.obj is not None
-            and r < 0.3
-            and main.obj.head in lx.NOUNS
-            and not main.obj.plural
-            and "pers" not in lx.NOUNS[main.obj.head].tags
-        ):
-            it = Phrase("it", of=main.obj.head)
-            if STATE_FOR[it.of]:
-                return self.state(it, tense)
-        if subject is None or d.chance(0.15):
-            subject = self.person(0.1)
-        if r < 0.62:
-            return Clause(
-                subject,
-                "be",
-                tense,
-                "",
-                may_negate and d.chance(0.15),
-                predicate=d.pick(FEELINGS),
-                degree="very" if d.chance(0.2) else "",
-            )
-        clause = self.action(subject, d.pick(PERSON_VERBS), 1, tense, True, may_negate)
-        if clause.negated and not may_negate:
-            return Clause(
-                subject, clause.verb, tense, "", False, clause.obj, clause.recipient, circumstances=clause.circumstances
-            )
-        return clause
+            bad = (main.verb in UNWANTED) ^ main.negated ^ (link == "although")
+            options = [x for x in options if (x in DRAWBACKS) == bad] or options
+        predicate = self.d.pick(options)
+        degree = "very" if predicate not in COLOURS and predicate != "broken" and self.d.chance(0.25) else ""
+        return Clause(Phrase("it", of=head), "be", tense, predicate=predicate, degree=degree)
+
+    def contrast(self, main: Clause, link: str) -> tuple[str, Clause]:
+        """More about somebody or something that is so and so; "but" and "although" only join good and bad."""
+        tense = "past" if main.tense == "past" else "present"
+        subject = self.again(main.subject)
+        if subject.head in lx.NOUNS:
+            return "and", self.action(self.other_person(main.subject), self.d.pick(PERSON_VERBS), 1, tense)
+        if main.predicate in FEELINGS:
+            link = link if main.negated == (main.predicate != "happy") else "but"
+            return link, self.plan(subject, tense, "must", main)
+        opposed = False
+        for _ in range(6):
+            clause = self.state(subject, tense)
+            while (
+                main.predicate in BESIDE[clause.predicate]
+                or main.subject.adj in BESIDE[clause.predicate]
+                or clause.predicate in FEELINGS
+            ):
+                clause = self.state(subject, tense)
+            opposed = self.opposed(main, clause.predicate)
+            if opposed == (link != "and"):
+                break
+        link = ("but" if link == "and" else link) if opposed else "and"
+        return link, replace(clause, negated=False)
+
+    @staticmethod
+    def opposed(main: Clause, predicate: str) -> bool:
+        """Whether one of two states is welcome and the other not."""
+        if not main.predicate:
+            return predicate in BAD
+        first = main.predicate in GOOD, main.predicate in BAD
+        good, bad = reversed(first) if main.negated else first
+        return (good and predicate in BAD) or (bad and predicate in GOOD)
+
+    def fitting(self, link: str, main: Clause) -> str:
+        """The link, or another where it would make no sense behind a clause."""
+        thing = main.subject.head in lx.NOUNS and not lx.NOUNS[main.subject.head].tags & {"pers", "anim"}
+        if main.verb == "be" and main.predicate in FEELINGS:
+            if link == "because" and main.predicate in ("tired", "sad"):
+                return link
+            return link if link in ("and", "but", "although") else "but"
+        if main.verb == "be" or thing:
+            return link if link in ("and", "although") else "but"
+        if main.verb in STILL and link not in ("and", "but"):
+            return link if link in ("because", "although") and self.has_reason(main) else "but"
+        if main.tense == "perfect" and link in ("if", "when", "while"):
+            return "because" if link != "while" else "and"
+        if link == "while" and main.verb not in DURING:
+            return "and"
+        if main.negated and link in ("when", "while", "if"):
+            return "because"
+        return "when" if link == "if" and main.tense == "past" else link
 
     def tell(self) -> Sentence:
         d = self.d
@@ -500,32 +668,31 @@ class Builder:
         if r < 0.3:
             main = self.main(1)
             link = d.pick(("because", "because", "although", "if", "when", "while", "but", "and"))
-            if link in ("if", "when") and main.tense == "perfect":
-                link = "because"
-            if link == "if" and main.tense == "past":
-                link = "when"
-            if link in ("when", "while", "if") and (main.verb == "be" or main.negated):
-                link = d.pick(("because", "although", "but"))
+            link = self.fitting(link, main)
             if link in ("when", "while"):
-                main = self._with(main, tuple(c for c in main.circumstances if c.kind not in TIMED), main.obj)
-            if link in ("and", "but", "while"):
+                often = main.tense == "past"  # a past that comes again would be "wenn", not "als"
+                away = (*TIMED, "freq") if often else TIMED
+                main = self._with(main, tuple(c for c in main.circumstances if c.kind not in away), main.obj)
+            thing = main.subject.head in lx.NOUNS and "pers" not in lx.NOUNS[main.subject.head].tags
+            if link != "because" and (main.verb == "be" or (thing and main.subject.head not in ANIMALS)):
+                link, sub = self.contrast(main, link)
+            elif link in ("and", "but", "while"):
                 subject = self.other_person(main.subject)
                 tense = main.tense if main.tense != "perfect" else "past"
-                sub = self.action(subject, d.pick(PERSON_VERBS), 1, tense, link != "while", link != "while")
-                if link == "while" and sub.negated:
-                    sub = Clause(
-                        sub.subject,
-                        sub.verb,
-                        sub.tense,
-                        "",
-                        False,
-                        sub.obj,
-                        sub.recipient,
-                        circumstances=sub.circumstances,
-                    )
+                if link == "while":
+                    tense = "past" if tense == "past" else "present"
+                sub = self.action(
+                    subject, d.pick(DURING if link == "while" else PERSON_VERBS), 1, tense, link != "while"
+                )
+                if link == "while":
+                    found = tuple(c for c in sub.circumstances if c.kind not in TIMED)
+                    sub = replace(sub, negated=False, circumstances=found)
             else:
-                sub = self.because(main, link not in ("when", "if"))
+                sub = self.because(main, link)
             first = link in ("because", "although", "if", "when", "while") and d.chance(0.35)
+            if sub.subject.head == main.subject.head or (main.obj is not None and sub.subject.of == main.obj.head):
+                first = first and sub.subject.head in OWN  # a name or noun stands before what repeats it
+            first = first and main.subject.det != "a"
             return Sentence(main, "tell", link, sub, first)
         main = self.main(1 if self.simple else 2)
         if (
@@ -536,6 +703,9 @@ class Builder:
             and d.chance(0.75)
         ):
             main = self.longer(main)
+            if main.verb == "be" and not main.circumstances and d.chance(0.3):
+                link, sub = self.contrast(main, self.fitting(d.pick(("and", "but", "although")), main))
+                return Sentence(main, "tell", link, sub)
         front = -1
         if not self.simple or d.chance(0.3):
             times = [i for i, c in enumerate(main.circumstances) if c.kind in TIMED]
@@ -548,7 +718,12 @@ class Builder:
     def longer(self, main: Clause) -> Clause:
         """A short clause with a time, where one makes sense."""
         if main.verb == "be":
-            if main.predicate in FEELINGS or NOUN_KIND.get(main.subject.head) in ("l", "e"):
+            kind = NOUN_KIND.get(main.subject.head)
+            if (
+                main.predicate in FEELINGS
+                or (kind == "l" and main.predicate in CHANGING)
+                or (kind == "e" and main.tense == "past")
+            ):
                 time = self.d.pick(
                     ("yesterday", "last week", "this morning")
                     if main.tense == "past"
@@ -558,7 +733,7 @@ class Builder:
             return main
         if main.verb in STILL or main.tense == "perfect":
             return main
-        return self._with(main, (self.time(main.tense),), main.obj)
+        return self._with(main, (self.time(main.tense, main.verb),), main.obj)
 
     def with_relative(self, main: Clause) -> Clause:
         d = self.d
@@ -631,7 +806,7 @@ class Builder:
                 other,
                 d.pick(PERSON_VERBS),
                 1,
-                tense if tense == "past" else d.pick(("present", "future", "past")),
+                tense if tense == "past" else d.pick(("present", "future", "future" if verb == "hope" else "past")),
                 True,
             )
         return Sentence(Clause(subject, verb, tense, "", d.chance(0.12) and verb != "hope"), "tell", "that", sub)
@@ -715,7 +890,7 @@ class Builder:
 
     def order(self) -> Sentence:
         d = self.d
-        verbs = [v for v in ORDERS if split_of("you", v) == self.split]
+        verbs = orders_of(self.split)
         if not verbs:
             return self.tell()
         clause = self.action(Phrase("you"), d.pick(verbs), 1, "present", False, True)
@@ -752,13 +927,28 @@ class Builder:
             and not obj.plural
             and "pers" not in lx.NOUNS[obj.head].tags
             and STATE_FOR[obj.head]
+            and not (main.negated and obj.det in ("a", ""))
+            and not ((main.tense == "future" or main.modal) and main.verb in MAKING)
             and d.chance(0.7)
         ):
-            return Sentence(self.state(Phrase("it", of=obj.head), tense))
-        subject = self.pronoun_for(main.subject) or self.person(0.1)
+            return Sentence(self.state_of(obj, tense))
+        subject = self.again(main.subject)
+        if subject.of in lx.NOUNS and "pers" not in lx.NOUNS[subject.of].tags:
+            return Sentence(self.state_of(replace(main.subject, head=subject.of), tense))
         if d.chance(0.5):
-            return Sentence(self.state(subject, tense))
-        return Sentence(self.action(subject, d.pick(PERSON_VERBS), 1))
+            degree = "very" if d.chance(0.25) else ""
+            return Sentence(replace(self.state(subject, tense), predicate=d.pick(FEELINGS), degree=degree))
+        return Sentence(
+            self.action(subject, d.pick(PERSON_VERBS), 1, "past" if main.tense == "perfect" else main.tense)
+        )
+
+    def state_of(self, thing: Phrase, tense: str) -> Clause:
+        """How a thing or an animal is: not what its adjective says already, nor the contrary."""
+        subject = self.again(thing)
+        clause = self.state(subject, tense)
+        while thing.adj in BESIDE[clause.predicate]:
+            clause = self.state(subject, tense)
+        return clause
 
     def meaning(self) -> Meaning:
         d = self.d

@@ -60,6 +60,7 @@ ON = {"on": "auf", "under": "unter", "next to": "neben", "behind": "hinter", "in
 PLACE_IN = {n: "an" if "an" in e.tags else "auf" if "auf" in e.tags else "in" for n, e in NOUNS.items()}
 PLACE_TO = {n: next((d for d in ("in", "zu", "auf", "an") if f"dir{d}" in e.tags), "in") for n, e in NOUNS.items()}
 SUBORDINATORS = {"because": "weil", "although": "obwohl", "if": "wenn", "while": "während", "that": "dass"}
+UPRIGHT = frozenset(listed("bottle glass cup basket plate"))  # gestellt, not gelegt
 TIMELIKE = frozenset(listed("time weekday clock date month ago after freq"))
 WH = {"when": "wann", "why": "warum", "who": "wer", "what": "was"}
 # second German verbs that fit wherever the first does
@@ -219,7 +220,7 @@ class German:
         if p.det == "the" and not p.count and self.style.contract:
             article, _, rest = text.partition(" ")
             short = CONTRACTED.get((preposition, article))
-            if short is not None:
+            if short is not None and not (short == "ans" and "pers" in NOUNS[p.head].tags):
                 return f"{short} {rest}"
         return f"{preposition} {text}"
 
@@ -286,7 +287,9 @@ class German:
         options = VERBS[c.verb].options
         if c.verb == "answer" and c.obj is not None and c.obj.head in NOUNS and "pers" not in NOUNS[c.obj.head].tags:
             return options[1]
-        if c.verb == "put on" and c.obj is not None and c.obj.head == "hat":
+        if c.verb == "put on" and c.obj is not None and c.obj.head in ("hat", "scarf"):
+            return options[1 if c.obj.head == "hat" else 2]
+        if c.verb == "put" and c.obj is not None and c.obj.head in UPRIGHT:
             return options[1]
         if c.verb == "go" and any(x.kind in ("dircity", "by") for x in c.circumstances):
             return options[1]

@@ -262,6 +262,7 @@ boss|Vorgesetzte w n/Vorgesetzter m 0
 """
 ALSO_ADVERBS = """
 quickly|zügig/flott/eilig
+rarely|kaum
 carefully|aufmerksam/behutsam/gründlich/achtsam
 """
 
@@ -289,17 +290,17 @@ eat ate eaten|essen,isst,aß,gegessen a/verzehren a/fressen,frisst,fraß,gefress
 drink drank drunk|trinken,trinkt,trank,getrunken a/aus~trinken,trinkt,trank,getrunken a|pers|drink
 cook|kochen a/zu~bereiten a|pers|cooked
 bake|backen,backt,backte,gebacken a|pers|baked
-buy bought bought|kaufen a/erwerben,erwirbt,erwarb,erworben a/besorgen a/ein~kaufen a|pers|food drink text cloth veh thing
-sell sold sold|verkaufen a|pers|food text cloth veh own build
+buy bought bought|kaufen a/erwerben,erwirbt,erwarb,erworben a/besorgen a/ein~kaufen a|pers|food drink text cloth thing car bike boat house flat
+sell sold sold|verkaufen a|pers|food text own house flat
 order|bestellen a/an~fordern a|pers|food drink thing
 pay paid paid|bezahlen a/zahlen a/begleichen,begleicht,beglich,beglichen a|pers|paid
 need|brauchen a/benötigen a|pers|thing cloth veh own text
-have had had|haben,hat,hatte,gehabt a/besitzen,besitzt,besaß,besessen a|pers|anim own veh idea cloth
-find found found|finden,findet,fand,gefunden a/auf~finden,findet,fand,gefunden a|pers anim|thing text cloth idea anim
-lose lost lost|verlieren,verliert,verlor,verloren a|pers|own small text cloth played
+have had had|haben,hat,hatte,gehabt a/besitzen,besitzt,besaß,besessen a|pers|anim own question idea plan problem
+find found found|finden,findet,fand,gefunden a/auf~finden,findet,fand,gefunden a|pers anim|thing text cloth answer mistake anim
+lose lost lost|verlieren,verliert,verlor,verloren a|pers|small text cloth phone camera bag suitcase played
 look for|suchen a/suchen nach+d|pers anim|thing text cloth anim pers
 repair|reparieren a/instand~setzen a|pers|veh device fix clock
-clean|putzen a/reinigen a/säubern a|pers|fix cloth tidy furn
+clean|putzen a/reinigen a/säubern a|pers|fix shoe tidy table chair lamp mirror
 wash|waschen,wäscht,wusch,gewaschen a/spülen a/ab~waschen,wäscht,wusch,gewaschen a/ab~spülen a|pers|cloth wash
 draw drew drawn|zeichnen a/malen a|pers|anim place paint
 carry|tragen,trägt,trug,getragen a/schleppen a|pers|opens0 small text thing
@@ -311,7 +312,7 @@ read read read|lesen,liest,las,gelesen a/durch~lesen,liest,las,gelesen a|pers|te
 write wrote written|schreiben,schreibt,schrieb,geschrieben a/verfassen a|pers|write
 sign|unterschreiben,unterschreibt,unterschrieb,unterschrieben a/unterzeichnen a|pers|sign
 see saw seen|sehen,sieht,sah,gesehen a/erblicken a/an~sehen,sieht,sah,gesehen a|pers anim|pers anim veh place thing
-hear heard heard|hören a|pers anim|pers anim sung veh
+hear heard heard|hören a|pers anim|pers anim sung train bus plane car
 know knew known|kennen,kennt,kannte,gekannt a|pers|pers place idea text
 love|lieben a/lieb~haben,hat,hatte,gehabt a|pers|pers anim food place sung
 like|mögen,mag,mochte,gemocht a/gefallen,gefällt,gefiel,gefallen flip/gern~haben,hat,hatte,gehabt a|pers anim|pers food place text drink cloth
@@ -329,36 +330,36 @@ throw away threw thrown|weg~werfen,wirft,warf,geworfen a/weg~schmeißen,schmeiß
 bring along brought brought|mit~bringen,bringt,brachte,gebracht a|pers|food drink small text
 look at|an~sehen,sieht,sah,gesehen a/an~schauen a/betrachten a/schauen auf+a/an~gucken a|pers|pers anim paint place cloth show
 understand understood understood|verstehen,versteht,verstand,verstanden a/begreifen,begreift,begriff,begriffen a|pers|idea text
-forget forgot forgotten|vergessen,vergisst,vergaß,vergessen a|pers|idea small event own
+forget forgot forgotten|vergessen,vergisst,vergaß,vergessen a|pers|idea small text cloth phone camera bag suitcase exam meeting
 learn|lernen a/erlernen a|pers|learn
 translate|übersetzen a|pers|text write
 sing sang sung|singen,singt,sang,gesungen a|pers|sung
 play|spielen a|pers|played
 build built built|bauen a/errichten a|pers|build
-steal stole stolen|stehlen,stiehlt,stahl,gestohlen a/klauen a|pers|own veh small
-rent|mieten a/an~mieten a|pers|rent veh
+steal stole stolen|stehlen,stiehlt,stahl,gestohlen a/klauen a|pers|own small
+rent|mieten a/an~mieten a|pers|rent car bike boat bus
 hide hid hidden|verstecken a/verbergen,verbirgt,verbarg,verborgen a|pers|small text
 feed fed fed|füttern a|pers|anim
-get got got|bekommen,bekommt,bekam,bekommen a/erhalten,erhält,erhielt,erhalten a/kriegen a|pers|text small paid paper idea
+get got got|bekommen,bekommt,bekam,bekommen a/erhalten,erhält,erhielt,erhalten a/kriegen a|pers|text small paid paper answer
 help|helfen,hilft,half,geholfen d/unterstützen a|pers|pers
 thank|danken d/bedanken bei+d|pers|pers
 follow|folgen,s d/verfolgen a/nach~folgen,s d|pers anim|pers veh anim
-answer|antworten d/beantworten a/antworten auf+a|pers|pers text ask
+answer|antworten d/beantworten a/antworten auf+a|pers|pers letter message ask
 trust|vertrauen d/trauen d|pers|pers
 listen to|zu~hören d/hören a/lauschen d/an~hören a/hören auf+a|pers|pers
 congratulate|gratulieren d/beglückwünschen a|pers|pers
 belong to|gehören d|own anim veh|pers
 wait for|warten auf+a/erwarten a/ab~warten a|pers anim|pers veh text
-think about thought thought|denken,denkt,dachte,gedacht an+a/nach~denken,denkt,dachte,gedacht über+a|pers|pers event idea
+think about thought thought|denken,denkt,dachte,gedacht an+a/nach~denken,denkt,dachte,gedacht über+a|pers|pers event question answer idea plan problem mistake
 talk about|sprechen,spricht,sprach,gesprochen über+a/reden über+a/sprechen,spricht,sprach,gesprochen von+d/reden von+d/unterhalten,unterhält,unterhielt,unterhalten über+a|pers|pers event idea text show topic
-dream of|träumen von+d|pers|pers veh event place
+dream of|träumen von+d|pers|pers event beach lake forest garden
 take part in took taken|teil~nehmen,nimmt,nahm,genommen an+d/mit~machen bei+d|pers|event
 ask for|bitten,bittet,bat,gebeten um+a/fragen nach+d/verlangen a|pers|food drink small paid
 laugh at|lachen über+a/aus~lachen a|pers|pers idea show
 give gave given|geben,gibt,gab,gegeben da/schenken da/überreichen da|pers|small text food cloth|pers
 show showed shown|zeigen da/vor~zeigen da|pers|own place text small|pers
 send sent sent|schicken da/senden,sendet,sandte,gesandt da/zu~schicken da/schicken an+a|pers|text small|pers
-lend lent lent|leihen,leiht,lieh,geliehen da/verleihen,verleiht,verlieh,verliehen da/aus~leihen,leiht,lieh,geliehen da/borgen da|pers|own text veh|pers
+lend lent lent|leihen,leiht,lieh,geliehen da/verleihen,verleiht,verlieh,verliehen da/aus~leihen,leiht,lieh,geliehen da/borgen da|pers|own text|pers
 bring brought brought|bringen,bringt,brachte,gebracht da|pers|food drink small cloth|pers
 tell told told|erzählen da/sagen da|pers|tale|pers
 explain|erklären da/erläutern da|pers|idea|pers
@@ -484,28 +485,28 @@ hot|beer juice wine
 broken|ball basket bill box carpet flower gift key map picture ring spoon ticket wall
 fresh|beer chocolate coffee pizza tea water wine
 big|bill bread cheese chocolate fish fruit key meat rice ring salad soup spoon ticket
-long|invitation word
+long|invitation magazine newspaper ticket word
 fast|boat
 expensive|egg potato wall window
-heavy|ball flower key map ring spoon ticket wall
+heavy|apple ball flower key map ring spoon ticket wall
 light|bed flower map table ticket wall window
 red|bill knife machine map mirror spoon ticket
 green|bill flower knife machine map mirror plane spoon ticket
 blue|bill knife machine map mirror spoon ticket
 black|bill duck flower knife map mirror plane spoon ticket
 white|bill knife map mirror spoon ticket
-small|airport bill boss city hospital man meat parents supermarket woman
+small|bread cheese chocolate fish fruit rice airport bill boss city hospital man meat parents supermarket woman
 old|bill boy child girl
 young|child grandfather grandmother parents
 quiet|airport factory station
-empty|beach city forest lake village
+empty|beach bridge city forest lake village
 loud|beach forest lake library
 clean|dress
 dark|airport beach lake market supermarket
 new|beach bill forest lake mistake
 famous|driver flat guest kitchen neighbour office room shop tourist village
 good|mistake problem
-important|poem
+important|poem journey song
 cheap|church city park village wall
 beautiful|bill factory machine office supermarket
 short|concert game magazine newspaper party week
@@ -566,7 +567,7 @@ often|oft/häufig
 always|immer/stets
 sometimes|manchmal/gelegentlich
 never|nie/niemals
-rarely|selten/kaum
+rarely|selten
 usually|normalerweise/meistens/gewöhnlich/meist
 """
 
