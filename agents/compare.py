@@ -14,7 +14,6 @@ Left out: agents of other libraries, whose training leaves no run's folder (see 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import json
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from typing import Any, NamedTuple
 
 from textgym import checks
 from textgym.files import write_text
+from textgym.progress import json_alone
 
 from . import commands
 from .comparison import Result, draw, group, read_result, show, summarise
@@ -52,26 +52,26 @@ class CompareConfig:
     device: str | None = None  # "auto": the GPU where there is one
     dtype: str | None = None  # arithmetic of the training passes, "float32" or "bfloat16"
     out: str | None = None  # where runs, picture and comparison.json go; None: runs/compare-<env>
-    json: bool = False  # end with one line of JSON, what comparison.json holds
+    json: bool = False  # print one line of JSON, what comparison.json holds; all else goes to stderr
 
     def names(self) -> list[str]:
         """The agents, however they were given, each once."""
-        return list(dict.fromkeys(name for part in self.agents for name in part.split(",") if name))
+        return list(dict.fromkeys(name.strip() for part in self.agents for name in part.split(",") if name.strip()))
 
     def folder(self) -> Path:
         return Path(self.out or f"runs/compare-{self.env.split('/')[-1]}")
 
     def check(self) -> None:
         """Raises TypeError or ValueError for a value that cannot work; each agent checks the rest itself."""
+        if not self.names():
+            raise ValueError(f"agents must name some of {comparable()}, got {' '.join(self.agents)!r}")
         for name in self.names():
             if name in OTHERS:
                 raise ValueError(
                     f"agents has {name!r}, which leaves no run's folder: examples/ and docs/agents.md have it"
                 )
             if name not in comparable():
-                near = difflib.get_close_matches(name, comparable(), n=1)
-                meant = f"; did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"agents must be among {comparable()}, got {name!r}{meant}")
+                raise ValueError(f"agents must be among {comparable()}, got {name!r}{checks.hint(name, comparable())}")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds must be one or several different numbers, got {list(self.seeds)}")
         for seed in self.seeds:
@@ -102,11 +102,12 @@ def main(folders: tuple[str, ...] = (), /, config: CompareConfig = CompareConfig
             raise ValueError(f"{field.name} must be left out where folders are compared, got {given!r}")
     if not folders and not config.agents:
         raise ValueError(f"agents must name some of {comparable()}, or folders of runs be given; got neither")
-    if folders:
-        paths, out = [Path(f).expanduser() for f in folders], Path(config.out) if config.out else None
-    else:
-        paths, out = run_all(config), config.folder()
-    report([read_result(path) for path in paths], out, config.json)
+    with json_alone(config.json) as print_line:
+        if folders:
+            paths, out = [Path(f).expanduser() for f in folders], Path(config.out) if config.out else None
+        else:
+            paths, out = run_all(config), config.folder()
+        print_line(to_json(report([read_result(path) for path in paths], out)))
 
 
 def run_all(config: CompareConfig) -> list[Path]:
@@ -177,8 +178,8 @@ def is_finished(config: Any) -> bool:
     return bool(last >= (wanted if wanted is not None else 0))
 
 
-def report(results: list[Result], out: Path | None, as_json: bool) -> None:
-    """Table, picture and comparison.json of these runs; without `out` the table alone."""
+def report(results: list[Result], out: Path | None) -> dict[str, Any]:
+    """Table, picture and comparison.json of these runs, without `out` the table alone; returns the figures."""
     envs = sorted({result.env for result in results})
     if len(envs) > 1:
         raise ValueError(f"folders must hold runs on one env, got {envs}")
@@ -190,5 +191,4 @@ def report(results: list[Result], out: Path | None, as_json: bool) -> None:
     if out is not None:
         drawn = draw(groups, out / "comparison.png", envs[0])
         print(f"{out}: comparison.json" + (", comparison.png" if drawn else ""), flush=True)
-    if as_json:
-        print(to_json(figures))
+    return figures

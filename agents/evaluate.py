@@ -1,7 +1,7 @@
 """How good is a policy on held-out prompts? Gold score, learned score, components, intervals.
 
 textgym evaluate runs/Summarize-v0-seed0                            a run, on the env it was trained on
-textgym evaluate embedded --env textgym/Translate-v0 --greedy --json    any policy; JSON last
+textgym evaluate embedded --env textgym/Translate-v0 --greedy --json    any policy, as a line of JSON
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from textgym.envs.registration import require_playable
 from textgym.models.language_model import forbidden_tokens, load_language_model, require_fit
 from textgym.models.tokenizer import ChatTokenizer
-from textgym.progress import Report, no_report, slow_bar
+from textgym.progress import Report, json_alone, no_report, slow_bar
 from textgym.seeding import derive_seeds
 from textgym.tasks.base import Task
 
@@ -151,7 +152,7 @@ class EvaluateConfig:
     max_new_tokens: int | None = None  # tokens a turn; None: the run's, else the env's default
     device: str = "auto"  # auto: the GPU where there is one
     run: str | None = None  # a new folder that holds the result as a run's does; None: printed only
-    json: bool = False  # end with one line of JSON: figures, settings, versions
+    json: bool = False  # print one line of JSON: figures, settings, versions; the table goes to stderr
 
     def check(self) -> None:
         """Raises ValueError for a value that cannot work, before anything is loaded."""
@@ -171,12 +172,20 @@ def main(run_or_model: str, /, config: EvaluateConfig) -> None:
             answer).
         config: what is asked of it.
     """
-    # Both build upon this module, so they are imported here.
+    from .runs import to_json  # builds upon this module
+
+    with json_alone(config.json) as print_line:
+        print_line(to_json(measure(run_or_model, config)))
+
+
+def measure(run_or_model: str, config: EvaluateConfig) -> dict[str, Any]:
+    """Plays, prints the table and writes the folder, where one is wanted; returns what `--json` prints."""
+    # Some build upon this module, so they are imported here.
     from .baselines import evaluate_baseline, find_baseline
     from .devices import choose_device
     from .online_config import OnlineConfig
     from .result import require_new, write_result
-    from .runs import to_json, versions
+    from .runs import versions
     from .stage import load_policy_tokenizer, make_env
 
     config.check()
@@ -186,6 +195,7 @@ def main(run_or_model: str, /, config: EvaluateConfig) -> None:
         raise ValueError(f"greedy and temperature must be left out with {run_or_model!r}, which samples no policy")
     device = choose_device(config.device)
     policy, config = resolve_settings(run_or_model, config)
+    require_playable(config.env)
     names = ("env", "reward", "data", "data_seed", "context_length", "max_new_tokens", "device")
     of_env = OnlineConfig(policy=policy, **{name: getattr(config, name) for name in names})
     temperature = 0.0 if config.greedy else config.temperature
@@ -233,8 +243,7 @@ def main(run_or_model: str, /, config: EvaluateConfig) -> None:
         agent = policy if baseline else "greedy" if temperature == 0 else "policy"
         line = {"update": 0, "evaluation": found.figures() | {"kl": math.nan}}  # of which nothing is known here
         write_result(folder, agent, settings, {"evaluated_on": f"{kind} prompts"}, [line], found.rollouts[0])
-    if config.json:
-        print(to_json({"figures": found.figures(), "settings": settings, "versions": versions()}))
+    return {"figures": found.figures(), "settings": settings, "versions": versions()}
 
 
 def resolve_settings(run_or_model: str, config: EvaluateConfig) -> tuple[str, EvaluateConfig]:

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from textgym import checks
+
 # What a run that is resumed may change: how long it goes on, what is looked at, where it computes.
 MAY_DIFFER: tuple[str, ...] = (
     *("num_updates", "eval_every", "eval_prompts", "eval_split", "checkpoint_every"),
@@ -54,7 +56,7 @@ def choose_folder(config: Any) -> Path:
     With `resume` and no `run` it is the one of these that was begun or resumed last.
 
     Raises:
-        ValueError: a new run is to go where one lies already.
+        ValueError: a new run is to go where one lies already; one is to be resumed where nothing lies.
     """
     if config.run is not None:
         folder = Path(config.run)
@@ -65,6 +67,8 @@ def choose_folder(config: Any) -> Path:
                 f"run={str(folder)!r} holds a run already: resume it (--resume), name another folder, "
                 "leave run out for a new one, or delete that one"
             )
+        if config.resume and not folder.exists():
+            raise ValueError(f"run={str(folder)!r} is not there to be resumed{_nearest_run(folder)}")
         return folder
     agent = "" if config.agent == "ppo" else f"{config.agent}-"
     first = Path("runs") / f"{agent}{config.env.split('/')[-1]}-seed{config.seed}"
@@ -73,6 +77,17 @@ def choose_folder(config: Any) -> Path:
         if held := [f for f in (first, *later) if holds_run(f)]:
             return max(held, key=_last_begun)
     return next(folder for folder in numbered(first) if not folder.exists())
+
+
+def _nearest_run(folder: Path) -> str:
+    """The end of an error: which run beside a folder that is not there may be meant, or which there are."""
+    runs = sorted(f.name for f in folder.parent.glob("*") if holds_run(f))
+    near = checks.close(folder.name, runs)
+    if near is not None:
+        return f"; did you mean {str(folder.parent / near)!r}?"
+    if not runs:
+        return "; leave resume out to begin a run"
+    return f"; runs beside it are {runs[:8]}{' and others' * (len(runs) > 8)}"
 
 
 def numbered(first: Path) -> Iterator[Path]:

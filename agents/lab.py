@@ -32,12 +32,13 @@ from typing import Any
 import numpy as np
 
 from textgym import checks
-from textgym.envs.registration import ENV_IDS
+from textgym.envs.registration import require_id
 from textgym.files import write_text
+from textgym.progress import json_alone
 from textgym.rewards.stored import ENSEMBLE
 from textgym.types import SPLITS
 
-from .folders import numbered
+from .folders import holds_run, numbered
 from .lab_report import of_best_of_n, of_run, show, write_picture
 from .lab_rewards import train_members
 from .lab_samples import KINDS, Sampler, Samples, drop_half_line, extend, read
@@ -78,7 +79,7 @@ class OveroptimizeConfig:
     max_new_tokens: int | None = None  # tokens a turn; None: the env's default
     device: str = "auto"  # auto: the GPU where there is one
     out: str | None = None  # a folder, also to add to a lab; None: runs/lab-<env>-seed<seed>, or the first free of …-2
-    json: bool = False  # end with one line of JSON: what lab.json holds
+    json: bool = False  # print one line of JSON, what lab.json holds; all else goes to stderr
 
     @property
     def folder(self) -> Path:
@@ -92,8 +93,7 @@ class OveroptimizeConfig:
 
     def check(self) -> None:
         """Raises TypeError or ValueError for what cannot work, before anything is loaded."""
-        if self.env not in ENV_IDS:
-            raise ValueError(f"env must be one of {list(ENV_IDS)}, got {self.env!r}")
+        require_id(self.env)
         choices("methods", self.methods, METHODS)
         kinds = choices("reward", self.reward, KINDS)
         for name, least in (("members", 0), ("judged_prompts", 10), ("n", 2), ("prompts", 2), ("updates", 10)):
@@ -103,8 +103,7 @@ class OveroptimizeConfig:
         checks.number("label_noise", self.label_noise, 0, 0.49)
         checks.number("k", self.k, 0)
         checks.number("kl_coef", self.kl_coef, 0)
-        if self.split not in SPLITS:
-            raise ValueError(f"split must be one of {list(SPLITS)}, got {self.split!r}")
+        checks.choice("split", self.split, SPLITS)
         if self.members and self.models:
             raise ValueError(f"members must be 0 where models are given, got {self.members} and {self.models!r}")
         if self.label_noise and not self.members:
@@ -149,13 +148,13 @@ def overoptimize(config: OveroptimizeConfig) -> None:
         config: what is pushed, how far, and towards what.
     """
     config.check()
-    folder = choose_folder(config)
-    folder.mkdir(parents=True, exist_ok=True)
-    with closing(hold(folder, "out")):
-        report = _run_and_write(config, folder)
-    show(report, folder)
-    if config.json:
-        print(to_json(report))
+    with json_alone(config.json) as print_line:
+        folder = choose_folder(config)
+        folder.mkdir(parents=True, exist_ok=True)
+        with closing(hold(folder, "out")):
+            report = _run_and_write(config, folder)
+        show(report, folder)
+        print_line(to_json(report))
 
 
 def _run_and_write(config: OveroptimizeConfig, folder: Path) -> dict[str, Any]:
@@ -272,13 +271,14 @@ def ppo_config(config: OveroptimizeConfig, folder: Path, kind: str, models: list
     """PPO against the first reward model, or against a rule of the ensemble; it goes on where it was stopped."""
     spec: Any = {"type": "ensemble", "models": models, "combine": kind, "k": config.k}
     names = ("env", "policy", "kl_coef", "seed", "data_seed", "context_length", "max_new_tokens", "device")
+    run_folder = folder / f"ppo-{kind}"
     return PPOConfig(
         reward=models[0] if kind == "single" else spec,
         num_updates=config.updates,
         eval_every=0,
         eval_split=config.split,
-        run=str(folder / f"ppo-{kind}"),
-        resume=True,
+        run=str(run_folder),
+        resume=holds_run(run_folder),
         **{name: getattr(config, name) for name in names},
     )
 

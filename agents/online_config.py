@@ -60,5 +60,4 @@ class OnlineConfig(RunConfig):
         checks.positive("temperature", self.temperature)
         if self.max_kl is not None:
             checks.positive("max_kl", self.max_kl)
-        if self.split not in SPLITS:
-            raise ValueError(f"split must be one of {list(SPLITS)}, got {self.split!r}")
+        checks.choice("split", self.split, SPLITS)

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import gymnasium as gym
 import torch
 
 import textgym  # noqa: F401  (registers the ids)
 from textgym import checks
-from textgym.envs.registration import ENV_IDS
+from textgym.envs.registration import require_playable
 from textgym.models.arithmetic import require_compiling
 from textgym.types import SPLITS
 
@@ -76,13 +75,10 @@ class RunConfig:
     def check(self) -> None:
         """Raises TypeError for a value of the wrong kind, ValueError for one that cannot work, early.
 
-        And gymnasium.error.NameNotFound, or its like, for an id that is not registered.
+        And gymnasium.error.NameNotFound for an id that is not registered.
         """
         check_kinds(self)
-        for known in ENV_IDS:
-            if self.env in (known.removeprefix("textgym/"), known.removeprefix("textgym/").removesuffix("-v0")):
-                raise ValueError(f"env must be a whole id, {known!r}, got {self.env!r}")
-        gym.spec(self.env)  # raises Gymnasium's own error for an unknown one, with the id that may be meant
+        require_playable(self.env)
         for name in ("num_updates", "batch_tokens"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"{name} must be None or at least 1, got {getattr(self, name)}")
@@ -97,8 +93,7 @@ class RunConfig:
             raise ValueError(f"log_to must be None or one of {list(TRACKERS)}, got {self.log_to!r}")
         if self.log_to is not None:
             require_tracker(self.log_to)
-        if self.eval_split not in SPLITS:
-            raise ValueError(f"eval_split must be one of {list(SPLITS)}, got {self.eval_split!r}")
+        checks.choice("eval_split", self.eval_split, SPLITS)
         device = choose_device(self.device)
         if self.compile:
             self._check_compile(device)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from textgym import checks
+from textgym.envs.registration import require_playable
 from textgym.feedback.items import MOST_RESPONSES, Item
 from textgym.models.language_model import forbidden_tokens, load_language_model, require_fit
 from textgym.progress import Report, no_report
@@ -45,6 +46,7 @@ class SampleConfig:
     max_new_tokens: int | None = None  # tokens a turn; None: the env's default
 
     def __post_init__(self) -> None:
+        require_playable(self.env)
         checks.whole("n", self.n, 1)
         checks.whole("samples", self.samples, 1, MOST_RESPONSES)
         checks.positive("temperature", self.temperature)

@@ -61,8 +61,7 @@ class SFTConfig(OfflineConfig):
         super().check()
         checks.whole("num_examples", self.num_examples, least=1)
         checks.number("holdout", self.holdout, least=0, most=0.5)
-        if self.split not in SPLITS:
-            raise ValueError(f"split must be one of {list(SPLITS)}, got {self.split!r}")
+        checks.choice("split", self.split, SPLITS)
 
 
 class Demonstrations(NamedTuple):

@@ -35,6 +35,17 @@ PACKAGES = ("envs", "wrappers", "rewards", "tasks", "models", "feedback", "agent
 EPISODE = {"index": 3}  # of the test split
 WIDE = "---\nhide:\n  - toc\n---\n\n"  # a page whose tables need the room
 
+# A file of the repository, as a page may link to it -> the page of the site that is made from it. On a code host the
+# link leads to the file.
+MADE_FROM = {
+    "README.md#results": "results.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "notebooks/README.md": "notebooks/index.md",
+    "textgym/envs/ids.py": "environments/index.md",
+    "agents/estimators.py": "api/textgym.agents.md",
+}
+
 Page = Callable[[], "str | bytes"]
 
 
@@ -67,7 +78,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Links from docs/ to files of the repository become names of files; links to the README stay in the site."""
+    """Links from docs/ to files of the repository become links to the pages made from them, or names of files."""
     here = Path(page.file.src_uri).parent
     return "".join(
         part if part.startswith(("```", "~~~")) else re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", _Mended(here), part)
@@ -269,6 +280,10 @@ class _Mended:
         inside = Path(os.path.normpath(self.here / path)).as_posix()
         if inside in self.made or (not inside.startswith("..") and (ROOT / "docs" / inside).is_file()):
             return link[0]
-        if inside.endswith("README.md") and anchor == "results":
-            return f"[{text}]({os.path.relpath('results.md', self.here)})"
+        source = inside.removeprefix("../")
+        if f"{source}#{anchor}" in MADE_FROM:
+            return f"[{text}]({os.path.relpath(MADE_FROM[f'{source}#{anchor}'], self.here)})"
+        if source in MADE_FROM:
+            place = os.path.relpath(MADE_FROM[source], self.here)
+            return f"[{text}]({place}#{anchor})" if anchor else f"[{text}]({place})"
         return text

@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-BADGE = re.compile(r"\[!\[[^\]]*\]\(https?:[^)]*\)\]\([^)]*\)")  # an image from elsewhere, and a link behind it
+# An image from elsewhere, a link behind it, and the sentence about the badge.
+BADGE = re.compile(r"\[!\[[^\]]*\]\(https?:[^)]*\)\]\([^)]*\)(\s+\*[^*]*badge[^*]*\*)?")
 CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 FORMULA = re.compile(r"\$\$(?P<display>.+?)\$\$|(?<![\\$\w])\$(?P<inline>[^$\n]+(?:\n[^$\n]+)?)\$(?!\w)", re.DOTALL)
 SIZE = 14  # points; Computer Modern is small beside text of 16 pixels

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 
 import textgym  # noqa: F401  (registers the ids)
+from textgym.envs.registration import require_playable
 from textgym.models.language_model import forbidden_tokens, head, load_language_model
 from textgym.seeding import derive_seeds
 from textgym.wrappers import VectorReferenceLogprob
@@ -177,4 +178,9 @@ if __name__ == "__main__":
     parser.add_argument("--num-envs", type=int, default=Args.num_envs)
     parser.add_argument("--max-episode-steps", type=int)
     parser.add_argument("--seed", type=int, default=Args.seed)
-    train(Args(**vars(parser.parse_args())))
+    given = parser.parse_args()
+    try:
+        require_playable(given.env_id)
+    except (gym.error.Error, ValueError) as error:
+        parser.error(str(error))
+    train(Args(**vars(given)))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ def call(method: str, url: str, body: dict[str, Any] | None = None, key: str | N
             return dict(json.load(response))
     except urllib.error.HTTPError as error:
         raise RuntimeError(f"{url}: HTTP {error.code}: {error.read().decode()}") from None
+    except OSError as error:
+        raise RuntimeError(f"{url}: no answer: {getattr(error, 'reason', error)}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--key-env", help="the NAME of the environment variable that holds the endpoint's key")
     parser.add_argument("--n", type=int, default=4, help="conversations")
     given = parser.parse_args(arguments)
+    if given.key_env and given.key_env not in os.environ:
+        parser.error(f"--key-env must name an environment variable that is set, got {given.key_env!r}")
     key = os.environ[given.key_env] if given.key_env else None
     options = {"action": "response", "split": "test"}
     opened = call("POST", f"{given.server}/sessions", {"env": given.env, "options": options})
@@ -60,4 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RuntimeError as error:
+        sys.exit(f"http_agent: {error}")

@@ -170,15 +170,18 @@ def test_agents_are_run_resumed_and_read(
     with monkeypatch.context() as patched:
         patched.setattr(rloo.Trainer, "step", break_off)
         assert main(asked) == 130
-    assert "goes on where it stopped" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "goes on where it stopped" in told.err
+    assert told.out == ""  # with --json only the figures go there
     assert (out / "reinforce-seed1/samples.md").exists()
     assert [row["update"] for row in read_metrics(out / "rloo-seed0")] == [0, 1, 1]
     assert not (out / "rloo-seed1").exists()
     monkeypatch.setattr(reinforce, "train", lambda config: pytest.fail("is finished already"))
     assert main(asked) == 0
-    printed = capsys.readouterr().out
-    assert "4 runs, 2 of them finished already" in printed
-    figures = json.loads(printed.splitlines()[-1])
+    told = capsys.readouterr()
+    assert "4 runs, 2 of them finished already" in told.err
+    assert told.out.count("\n") == 1
+    figures = json.loads(told.out)
     assert figures == json.loads((out / "comparison.json").read_text())
     assert (out / "comparison.png").stat().st_size > 10_000
     assert list(figures["agents"]) == ["reinforce", "rloo"]
@@ -192,7 +195,7 @@ def test_agents_are_run_resumed_and_read(
         ends = [read_metrics(out / f"{name}-seed{k}")[-1]["evaluation"]["score"] for k in (0, 1)]
         assert found["end"]["score"] == pytest.approx(sum(ends) / 2)
         assert found["end"]["seconds"] > found["curve"]["seconds"][1] > 0
-    assert "mean ± standard deviation over seeds" in printed
+    assert "mean ± standard deviation over seeds" in told.err
     before = (out / "comparison.json").read_bytes()
     monkeypatch.setattr(rloo, "train", lambda config: pytest.fail("is finished already"))
     assert main(asked) == 0
@@ -226,8 +229,13 @@ def test_all_runs_are_checked_before_the_first_begins(
         (["--agents", "ppo", "--seeds", "1", "1"], "seeds must be one or several different numbers"),
         (["--agents", "ppo", "--seeds", "-1"], "seeds must be an integer of at least 0"),
         (["--agents", "ppo", "--num-updates", "0"], "num_updates must be an integer of at least 1"),
-        (["--agents", "ppo", "--env", "Translate"], "env must be a whole id"),
-        (["--agents", "ppo", "--env", "textgym/Trnslate-v0"], "Environment `Trnslate` doesn't exist"),
+        (["--agents", "ppo", "--env", "Translate"], "got 'Translate'; did you mean 'textgym/Translate-v0'?"),
+        (["--agents", ""], "agents must name some of ['ppo', "),
+        (["--agents", " ,"], "agents must name some of ['ppo', "),
+        (
+            ["--agents", "ppo", "--env", "textgym/Trnslate-v0"],
+            "got 'textgym/Trnslate-v0'; did you mean 'textgym/Translate-v0'?",
+        ),
         (["somewhere", "--agents", "ppo"], "agents must be left out where folders are compared"),
         (["somewhere", "--num-updates", "9"], "num_updates must be left out where folders are compared, got 9"),
         (["somewhere", "--env", "textgym/Dialogue-v0"], "env must be left out where folders are compared"),

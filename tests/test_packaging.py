@@ -49,6 +49,8 @@ from textgym.cli import main
 from textgym.feedback.store import Store
 import textgym.feedback.site.server
 Store("feedback.db")
+open("judged.jsonl", "w").write('{"prompt": "p", "chosen": "a", "rejected": "b"}\\n')
+assert main(["feedback", "import", "judged.jsonl"]) == 0
 assert main(["feedback", "report", "--json"]) == 0
 """,
     "serve": "import textgym.serve.server",

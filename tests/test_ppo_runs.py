@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -230,6 +231,13 @@ def test_a_folder_that_holds_a_run_is_refused_before_anything_is_loaded(
 def test_resume_says_when_there_is_nothing_to_resume(
     config: PPOConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for given, said in (("rum", f"did you mean '{tmp_path / 'run'}'"), ("elsewhere", "runs beside it are ['run']")):
+        (tmp_path / "run" / "best").mkdir(parents=True, exist_ok=True)
+        with pytest.raises(ValueError, match=re.escape(said)) as caught:  # a slip must not begin hours of training
+            ppo.train(replace(config, run=str(tmp_path / given), resume=True))
+        assert f"run={str(tmp_path / given)!r} is not there to be resumed" in str(caught.value)
+        assert not (tmp_path / given).exists()
+    (tmp_path / "run" / "best").rmdir()
     run = ppo.train(replace(config, num_updates=1, run=str(tmp_path / "run"), resume=True))
     assert f"nothing to resume in {run}: a new run begins" in capsys.readouterr().out
     assert ppo.train(replace(config, num_updates=2, run=str(run), resume=True)) == run

@@ -67,7 +67,7 @@ def test_a_wrong_file_of_options(name: str, text: str | None, said: str, tmp_pat
 
 @pytest.mark.parametrize("env", ["Summarize", "Summarize-v0"])
 def test_half_an_id_is_told_the_whole_one(env: str) -> None:
-    with pytest.raises(ValueError, match=f"env must be a whole id, 'textgym/Summarize-v0', got '{env}'"):
+    with pytest.raises(ValueError, match=f"env must be one of .* got '{env}'; did you mean 'textgym/Summarize-v0'"):
         PPOConfig(env=env).check()
 
 

@@ -38,12 +38,26 @@ def number(name: str, value: Any, least: float = -math.inf, most: float = math.i
     return found
 
 
+def port(value: Any) -> int:
+    """A TCP port to listen on; 0 takes a free one."""
+    return whole("port", value, 0, 65535)
+
+
 def positive(name: str, value: Any) -> float:
     """A finite number above 0."""
     found = number(name, value)
     if found <= 0:
         raise ValueError(f"{name} must be above 0, got {value!r}")
     return found
+
+
+def choice(name: str, value: Any, allowed: Iterable[Any]) -> Any:
+    """One of a few; what stands there as a text may be meant by one that is nearly it."""
+    known = list(allowed)
+    if not (value is None or isinstance(value, str)) or value not in known:
+        meant = hint(value, [each for each in known if each is not None]) if isinstance(value, str) else ""
+        raise ValueError(f"{name} must be one of {known}, got {value!r}{meant}")
+    return value
 
 
 def truth(name: str, value: Any) -> bool:
@@ -61,8 +75,14 @@ def nearest(given: str, known: Iterable[str]) -> str:
 
 def hint(given: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """The end of an error about a name, where a known one is near; else nothing. `cutoff`: how near, up to 1."""
-    near = difflib.get_close_matches(str(given), [str(name) for name in known], n=1, cutoff=cutoff)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = close(given, known, cutoff)
+    return "" if near is None else f"; did you mean {near!r}?"
+
+
+def close(given: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name that is near what was given, and is not that itself; None where none is."""
+    names = [str(name) for name in known if str(name) != str(given)]
+    return next(iter(difflib.get_close_matches(str(given), names, n=1, cutoff=cutoff)), None)
 
 
 def text(name: str, value: Any, allowed: str = "a text that is not empty") -> str:

@@ -31,6 +31,7 @@ from collections.abc import Callable, Sequence
 
 from textgym.commands import table
 
+OPTIONS = ("--help", "--version")
 USAGE = (__doc__ or "").split("\n\n")[1]
 
 
@@ -76,6 +77,8 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"usage: textgym COMMAND [--help] [OPTIONS]\n\n{USAGE}")
         return 0 if arguments else 2
     name, rest = arguments[0], arguments[1:]
+    if name == "help":
+        return _dispatch([*rest, "--help"])
     if name == "--version":
         from textgym.commands.doctor import version_of
 
@@ -84,12 +87,21 @@ def _dispatch(arguments: list[str]) -> int:
     if name == "train":
         return train(rest)
     if name not in table.COMMANDS:
-        return _refuse("textgym", table.no_such("command", name, [*table.COMMANDS, "train"]))
+        return _refuse("textgym", _no_command(name))
     entry, prog = table.COMMANDS[name], f"textgym {name}"
     if isinstance(entry, table.Group):
         return _run_of_group(entry, rest, prog)
     table.run(entry, rest, prog)
     return 0
+
+
+def _no_command(name: str) -> str:
+    """What is said of a word that is no command: that it is an agent's name, or which word may be meant."""
+    from textgym.agents import commands
+
+    if name in commands.COMMANDS:
+        return f"no command {name!r}; did you mean 'train {name}'?"
+    return table.no_such("command", name, [*table.COMMANDS, "train"], [*OPTIONS, "help"])
 
 
 def _run_of_group(group: table.Group, arguments: list[str], prog: str) -> int:
@@ -98,7 +110,7 @@ def _run_of_group(group: table.Group, arguments: list[str], prog: str) -> int:
         print("\n".join([f"usage: {prog} COMMAND [--help] [OPTIONS]", "", group.summary, "", *lines]))
         return 0 if arguments else 2
     if arguments[0] not in group.commands:
-        return _refuse(prog, table.no_such("command", arguments[0], group.commands))
+        return _refuse(prog, table.no_such("command", arguments[0], group.commands, ["--help"]))
     table.run(group.commands[arguments[0]], arguments[1:], f"{prog} {arguments[0]}")
     return 0
 
@@ -111,7 +123,7 @@ def train(arguments: list[str], prog: str = "textgym train") -> int:
         print(commands.describe(prog))
         return 0 if arguments else 2
     if arguments[0] not in commands.COMMANDS:
-        return _refuse(prog, table.no_such("agent", arguments[0], commands.COMMANDS))
+        return _refuse(prog, table.no_such("agent", arguments[0], commands.COMMANDS, ["--help"]))
     try:
         commands.run(arguments[0], arguments[1:], prog)
     finally:

@@ -17,6 +17,7 @@ import gymnasium as gym
 
 import textgym  # noqa: F401  (registers the ids)
 from textgym import checks
+from textgym.envs.registration import require_playable
 
 WIDTH = 96
 MOST_TURNS = 12  # of a person as the user; then the embedded policy's context is nearly full
@@ -31,7 +32,7 @@ def play(
     data: str | None = None,
     reward: str | None = None,
     as_: Literal["policy", "user"] = "policy",
-    policy: str = "embedded",
+    policy: str | None = None,
 ) -> None:
     """Lets a person be the policy or, in a dialogue, its user, and shows what each episode was worth.
 
@@ -46,24 +47,27 @@ def play(
         data: your own records, as in `gym.make`.
         reward: another reward than the id's own.
         as_: who the person is.
-        policy: with the person as the user, who answers: a run's folder, a folder or hub name of a model, or embedded.
+        policy: with the person as the user, who answers: a run's folder, a folder or hub name of a model, or embedded
+            (None).
     """
     if as_ not in ("policy", "user"):
-        raise ValueError(f"as_ must be 'policy' or 'user', got {as_!r}")
-    if as_ == "policy" and policy != "embedded":
-        raise ValueError(f"policy is who answers a user: it needs as_='user' (--as user), got policy={policy!r} alone")
+        raise ValueError(f"as must be 'policy' or 'user', got {as_!r}")
+    if as_ == "policy" and policy is not None:
+        raise ValueError(f"policy is who answers a user: it needs --as user (as_='user'), got policy={policy!r} alone")
+    require_playable(env)
     checks.whole("episodes", episodes, least=1)
     if index is not None:
         checks.whole("index", index, least=0)
     given: dict[str, Any] = {name: value for name, value in (("data", data), ("reward", reward)) if value is not None}
     made = gym.make(env, action="response", split=split, **given)
     if as_ == "user" and not hasattr(made.unwrapped.task, "reply"):  # type: ignore[attr-defined]
-        raise ValueError(f"as_='user' needs an env with a user to talk to, as textgym/Dialogue-v0, got {env!r}")
+        raise ValueError(f"--as user needs an env with a user to talk to, as textgym/Dialogue-v0, got env={env!r}")
     for number in range(episodes):
+        start = seed if number == 0 else None, None if index is None else {"index": index + number}
         if as_ == "user":
-            talk_to(policy, made, seed if number == 0 else None, None if index is None else {"index": index + number})
-            continue
-        play_one(made, seed if number == 0 else None, None if index is None else {"index": index + number})
+            talk_to(policy or "embedded", made, *start)
+        else:
+            play_one(made, *start)
 
 
 def play_one(env: Any, seed: int | None = None, options: dict[str, int] | None = None) -> None:

@@ -1,7 +1,7 @@
 """A bar for a command that takes longer than a moment: for a person at a terminal, on stderr, and gone at the end.
 
 Where stderr is no terminal, or rich is not installed, nothing is shown. Left out: training, whose bar stays
-(agents/progress.py).
+(agents/progress.py). And what `--json` promises to a script: a line of its own.
 """
 
 from __future__ import annotations
@@ -52,6 +52,21 @@ def slow_bar(what: str, is_wanted: bool = True) -> Iterator[Report]:
         timer.join()
         if bar.live.is_started:
             bar.stop()
+
+
+@contextlib.contextmanager
+def json_alone(is_wanted: bool) -> Iterator[Callable[[str], None]]:
+    """For a command with `--json`: yields what prints its line of JSON, and only that reaches stdout.
+
+    Whatever else is printed meanwhile goes to stderr. With `is_wanted` false it is the other way round: all is
+    printed as ever, and the line is not.
+    """
+    if not is_wanted:
+        yield lambda line: None
+        return
+    stdout = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        yield lambda line: print(line, file=stdout, flush=True)
 
 
 def told_parts(texts: Sequence[T], at_once: int, tell: Report) -> Iterator[Sequence[T]]:

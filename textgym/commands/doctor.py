@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json as json_format
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +13,7 @@ from typing import Any
 from textgym.commands.printing import print_json, print_table
 
 REQUIRED = ("textgym", "gymnasium", "numpy", "torch", "transformers", "tokenizers", "safetensors")
-EXTRAS = {
-    "data": ("datasets", "pyarrow", "rouge_score", "sacrebleu"),
-    "train": ("matplotlib", "rich", "tyro", "yaml", "peft", "tensorboard"),
-    "serve": ("fastapi", "uvicorn", "tyro"),
-    "feedback": ("fastapi", "uvicorn", "sqlalchemy", "jinja2", "pydantic", "python_multipart"),
-    "notebooks": ("jupyterlab", "ipywidgets"),
-    "sb3": ("stable_baselines3", "sb3_contrib"),
-}
+NEEDS = re.compile(r"([\w.-]+)[^;]*;.*\bextra == [\"'](\w+)[\"']")  # a line of the metadata: package, extra
 
 
 def doctor(json: bool = False) -> None:
@@ -55,10 +48,24 @@ def examine() -> Iterator[tuple[str, str]]:
     yield "assets", _describe_assets(EMBEDDED.parent)
     yield "network", _describe_network()
     yield from _caches()
-    for extra, modules in EXTRAS.items():
-        missing = [m for m in modules if importlib.util.find_spec(m) is None]
+    for extra, packages in extras().items():
+        missing = [package for package in packages if version_of(package) == "not installed"]
         said = f"lacks {', '.join(missing)}: pip install 'textgym[{extra}]'" if missing else "complete"
         yield f"extra {extra!r}", said
+
+
+def extras() -> dict[str, list[str]]:
+    """Each extra's packages, as the installed textgym declares them; those made of other extras are left out."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    found: dict[str, list[str]] = {}
+    try:
+        lines = requires("textgym") or []
+    except PackageNotFoundError:  # a checkout that is on the path and not installed
+        lines = []
+    for need in filter(None, map(NEEDS.match, lines)):
+        found.setdefault(need[2], []).append(need[1])
+    return {extra: packages for extra, packages in found.items() if "textgym" not in packages}
 
 
 def version_of(name: str) -> str:

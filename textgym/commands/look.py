@@ -58,14 +58,12 @@ def sample(
         data_seed: which universe of embedded examples.
         json: a line of JSON each, with prompt (messages) and references.
     """
+    from textgym.envs.registration import require_id
     from textgym.tasks.load import load_task
 
-    worlds = worlds_of_ids()
-    if env not in worlds:
-        raise ValueError(f"env must be one of {list(worlds)}, got {env!r}{checks.hint(env, worlds)}")
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
-    task: Any = load_task(worlds[env][0], data=data, split=split, data_seed=data_seed)  # type: ignore[arg-type]
+    checks.whole("n", n, least=1)
+    world = worlds_of_ids()[require_id(env)][0]
+    task: Any = load_task(world, data=data, split=split, data_seed=data_seed)  # type: ignore[arg-type]
     for i in range(min(n, len(task))):
         example = task[i]
         if json:

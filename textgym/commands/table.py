@@ -195,10 +195,10 @@ def options_of(kind: Callable[..., Any]) -> list[Option]:
     return found
 
 
-def no_such(kind: str, given: str, known: Iterable[str]) -> str:
-    """What is said of a word that is none of those known, with the nearest of them."""
+def no_such(kind: str, given: str, known: Iterable[str], others: Iterable[str] = ()) -> str:
+    """What is said of a word that is none of those known, with the nearest of them or of what may stand there too."""
     names = list(known)
-    return f"no {kind} {given!r}, there are {names}{checks.hint(given, names)}"
+    return f"no {kind} {given!r}, there are {names}{checks.hint(given, [*names, *others])}"
 
 
 def run(command: Command, arguments: list[str], prog: str) -> None:

@@ -32,8 +32,7 @@ def observation_space(action: str, vocab_size: int, context_length: int) -> Spac
 
 
 def check_choice(name: str, given: Any, allowed: Sequence[Any]) -> None:
-    if not (given is None or isinstance(given, str)) or given not in allowed:
-        raise ValueError(f"{name} must be one of {list(allowed)}, got {given!r}")
+    checks.choice(name, given, allowed)
 
 
 def check_arguments(action: Any, mask: Any, render_mode: Any) -> None:

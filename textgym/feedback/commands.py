@@ -54,6 +54,7 @@ def serve(
     """
     from textgym.feedback.store import add_rater, change_settings, new_token
 
+    found = None if data is None else _read(data)
     if url is not None and not url.startswith(("http://", "https://")):
         raise ValueError(f"url must begin with http:// or https://, got {url!r}")
     with _listening(host, port) as listener, opened(store) as kept:
@@ -62,8 +63,8 @@ def serve(
             change_settings(connection, k=k, title=title, lease_minutes=lease_minutes, gold_every=gold_every)
             password = _set_password(connection)
             links = [(name, new_token(connection, add_rater(connection, name))) for name in _new(connection, raters)]
-        if data is not None:
-            import_file(data, store=store)
+        if found is not None:
+            _add(kept, found, store, data)
         for name, token in links:
             print(f"{name}: {base}/r/{token}")
         print(f"administration: {base}/admin{f'  password: {password}' if password else ''}")
@@ -79,19 +80,22 @@ def judge(
     Args:
         rater: in whose name.
         data: a file of items to add first.
-        store: a file, made where there is none, or a URL.
+        store: a file, made where there is none and data is given, or a URL.
         k: raters an item.
         limit: stop after so many judgements.
     """
     from textgym.feedback.store import change_settings
     from textgym.feedback.terminal import judge as judge_here
 
-    with opened(store) as kept:
+    found = None if data is None else _read(data)
+    with opened(store, is_new=found is not None) as kept:
         if k is not None:
             with kept.writing() as connection:
                 change_settings(connection, k=k)
-        if data is not None:
-            import_file(data, store=store)
+        if found is not None:
+            _add(kept, found, store, data)
+        with kept.reading() as connection:
+            _require_items(connection, store)
         judge_here(kept, rater, limit=limit)
 
 
@@ -104,13 +108,9 @@ def import_file(file: str, /, store: str = STORE, format: str = "auto", task: st
         format: auto, textgym, trl, hh, helpsteer, crowdkit, openai, ultrafeedback, comparisons or ratings.
         task: whose guidelines go with the items: summarize, translate, dialogue, or a name of yours.
     """
-    from textgym.feedback.formats import read_file
-    from textgym.feedback.store import add_items, add_judged
-
-    found = read_file(file, format, task)
-    with opened(store) as kept, kept.writing() as connection:
-        items, judged = add_items(connection, found.items), add_judged(connection, found.judged)
-    print(f"{_without_password(store)}: {items} items and {judged} judgements added from {file}")
+    found = _read(file, format, task)
+    with opened(store) as kept:
+        _add(kept, found, store, file)
 
 
 def export(out: str, store: str = STORE, format: str = "trl") -> None:
@@ -125,6 +125,7 @@ def export(out: str, store: str = STORE, format: str = "trl") -> None:
     from textgym.feedback.store import read_all
 
     with opened(store, is_new=False) as kept, kept.reading() as connection:
+        _require_items(connection, store)
         items, judged = read_all(connection)
     written = write_file(out, format, items, judged)
     print(f"{out}: {written.rows} rows")
@@ -142,6 +143,7 @@ def report(store: str = STORE, json: bool = False) -> None:
     from textgym.feedback.report import make_report
 
     with opened(store, is_new=False) as kept, kept.reading() as connection:
+        _require_items(connection, store)
         found = make_report(connection)
     print(_to_json(found) if json else "\n".join(describe(found)))
 
@@ -197,6 +199,32 @@ def opened(where: str, is_new: bool = True) -> Iterator[Store]:
         kept.close()
 
 
+def _read(file: str, format: str = "auto", task: str | None = None) -> Any:
+    """A file's items and judgements, read before a store is made for them."""
+    from textgym.feedback.formats import read_file
+
+    return read_file(file, format, task)
+
+
+def _add(kept: Store, found: Any, store: str, file: str | None) -> None:
+    """What was read goes to a store; prints how much of it was new."""
+    from textgym.feedback.store import add_items, add_judged
+
+    with kept.writing() as connection:
+        items, judged = add_items(connection, found.items), add_judged(connection, found.judged)
+    print(f"{_without_password(store)}: {items} items and {judged} judgements added from {file}")
+
+
+def _require_items(connection: Any, store: str) -> None:
+    """Raises ValueError for a store in which there is nothing to judge: its report would be one of nothing."""
+    import sqlalchemy as sa
+
+    if connection.execute(sa.text("SELECT 1 FROM items LIMIT 1")).first() is None:
+        raise ValueError(
+            f"store must hold items, {_without_password(store)!r} has none: textgym feedback import FILE adds them"
+        )
+
+
 def _set_password(connection: Any) -> str | None:
     """Keeps the environment's password, or makes one up and returns it the first time."""
     from textgym.feedback.site.security import hash_password, is_password
@@ -231,7 +259,7 @@ def _new(connection: Any, names: tuple[str, ...]) -> list[str]:
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket that listens; an error says at once that a port is taken or a host unknown."""
     checks.text("host", host)
-    checks.whole("port", port, 0, 65535)
+    checks.port(port)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio turns Nagle's algorithm off for such sockets only.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:

@@ -50,6 +50,8 @@ def find_model(name: str | Path, argument: str) -> Place:
         raise ValueError(
             f"{argument}={str(name)!r} is {'a file, a folder is needed' if is_file else 'a path where no folder is'}"
         )
+    if str(name) == "embedded":
+        raise ValueError(f"{argument}='embedded' means nothing here: there is no folder of this name")
     if meant := checks.hint(str(name), ["embedded"], cutoff=0.8):
         raise ValueError(f"{argument}={str(name)!r} is no folder here{meant}")
     why = why_no_hub()
@@ -64,11 +66,16 @@ def find_model(name: str | Path, argument: str) -> Place:
 
 
 def looks_like_path(name: str | Path) -> bool:
-    """Whether a name can only mean a folder: "./x", "../x", "/x", "~/x", "a/b/c", or "a/b" where a folder "a" is."""
+    """Whether a name can only mean a folder: "./x", "../x", "/x", "~/x", "a/b/c", or "a/b" where a folder "a" is.
+
+    "runs/b" too: there the runs lie, and nobody on the hub is called so.
+    """
     text = str(name)
     if isinstance(name, Path) or Path(text).is_absolute() or text in (".", "..") or (os.sep != "/" and os.sep in text):
         return True
-    return text.startswith(("./", "../", "~")) or text.count("/") > 1 or ("/" in text and Path(text).parent.is_dir())
+    if text.startswith(("./", "../", "~", "runs/")):
+        return True
+    return text.count("/") > 1 or ("/" in text and Path(text).parent.is_dir())
 
 
 def why_no_hub() -> str | None:

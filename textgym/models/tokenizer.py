@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from textgym import checks
-from textgym.models.places import find_model, says_what_failed
+from textgym.models.places import Place, find_model, says_what_failed
 from textgym.types import Message
 
 EMBEDDED = Path(__file__).parent.parent / "assets" / "tokenizer"
@@ -324,16 +324,27 @@ def load_tokenizer(spec: Any = "embedded") -> ChatTokenizer:
         return ChatTokenizer(getattr(spec, "hf", spec), **options)
     if not isinstance(spec, str | Path):
         raise TypeError(f"tokenizer must be a name, a folder, a dict or a tokenizer, got {type(spec).__name__}")
-    from transformers import AutoTokenizer
-
     place = find_model(EMBEDDED if str(spec) == "embedded" else spec, "tokenizer")
     with says_what_failed(f"tokenizer={str(spec)!r} could not be loaded"):
-        hf = AutoTokenizer.from_pretrained(place.name, **place.options)
+        hf = _read_tokenizer(place)
     if not hf.get_vocab().keys() - set(hf.all_special_tokens):  # transformers makes an empty one from a model's config
         raise ValueError(
             f"tokenizer={str(spec)!r} has no tokenizer files: save it beside the model, or name another one"
         )
     return ChatTokenizer(hf, **options)
+
+
+def _read_tokenizer(place: Place) -> Any:
+    """A tokenizer of transformers, whose list of classes that could not be tried is told as what it comes from."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(place.name, **place.options)
+    except ValueError as error:
+        if "sentencepiece" not in str(error):
+            raise
+        where = "this folder has" if Path(place.name).is_dir() else "no folder here, and on the hub it has"
+        raise ValueError(f"{where} no tokenizer files that can be read") from error
 
 
 def _strip_prefix(pieces: Sequence[str | int], prefix: Sequence[str | int]) -> list[str | int] | None:

@@ -7,7 +7,7 @@ import sys
 from typing import Any, Literal
 
 from textgym import checks
-from textgym.progress import slow_bar
+from textgym.progress import json_alone, slow_bar
 from textgym.rewards.api import train_reward_model
 from textgym.rewards.stored import load_stored
 from textgym.rewards.train import RewardTrainConfig
@@ -44,19 +44,22 @@ def train(
         json: print the figures as one line of JSON.
         config: how it is trained.
     """
-    trained = train_reward_model(
-        _listed(data),
-        out,
-        model=model,
-        tokenizer=tokenizer,
-        raters=raters,
-        members=members,
-        test_output=test_out,
-        config=config,
-        shows_progress=not json and sys.stderr.isatty(),
-    )
-    figures = dict(trained.figures)
-    print(json_format.dumps(figures) if json else _shown(figures, out))
+    with json_alone(json) as print_line:
+        trained = train_reward_model(
+            _listed(data),
+            out,
+            model=model,
+            tokenizer=tokenizer,
+            raters=raters,
+            members=members,
+            test_output=test_out,
+            config=config,
+            shows_progress=not json and sys.stderr.isatty(),
+        )
+        figures = dict(trained.figures)
+        print_line(json_format.dumps(figures))
+    if not json:
+        print(_shown(figures, out))
     if figures.get("interrupted"):
         raise KeyboardInterrupt
 
@@ -90,14 +93,17 @@ def evaluate(
     from textgym.rewards.report import describe, make_report
 
     checks.whole("probes", probes)
-    with slow_bar(f"loading {model}", is_wanted=not json) as tell:
-        reward = load_stored(model, tokenizer, device, dtype)
-        report = {"model": model, **make_report(reward, _listed(data), list(other), probes, seed, tell)}
-    if out is not None:
-        from textgym.rewards.page import write_page
+    with json_alone(json) as print_line:
+        with slow_bar(f"loading {model}", is_wanted=not json) as tell:
+            reward = load_stored(model, tokenizer, device, dtype)
+            report = {"model": model, **make_report(reward, _listed(data), list(other), probes, seed, tell)}
+        if out is not None:
+            from textgym.rewards.page import write_page
 
-        write_page(out, report)
-    print(json_format.dumps(report) if json else "\n".join(describe(report)))
+            write_page(out, report)
+        print_line(json_format.dumps(report))
+    if not json:
+        print("\n".join(describe(report)))
 
 
 def serve(
@@ -126,6 +132,7 @@ def serve(
     """
     from textgym.rewards.serve import RewardServer
 
+    checks.port(port)  # before a model is loaded
     wait, most = checks.number("wait_ms", wait_ms, 0) / 1000, checks.positive("max_body_mb", max_body_mb)
     reward: Any = load_stored(model, tokenizer, device, dtype)
     first = getattr(reward, "models", [reward])[0]

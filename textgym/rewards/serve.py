@@ -146,6 +146,7 @@ class RewardServer:
         max_body: int = 16_000_000,
     ) -> None:
         self.name, self.max_body = name, checks.whole("max_body", max_body, 1)
+        checks.port(port)
         self.reader = Reader(tokenizer)
         self.batcher = Batcher(reward, max_batch, wait)
         try:

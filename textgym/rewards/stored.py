@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from textgym import checks
 from textgym.files import write_text
+from textgym.models.places import find_model
 from textgym.rewards.combine import COMBINATIONS, Combination, Ensemble, SharedEnsemble
 from textgym.rewards.remote import RemoteReward
 from textgym.rewards.spec import EMBEDDED
@@ -35,7 +37,7 @@ def load_stored(name: str, tokenizer: str | None = None, device: str = "cpu", dt
     """
     if name.startswith(("http://", "https://")):
         return RemoteReward(name, tokenizer=tokenizer)
-    if name.startswith("embedded:"):
+    if name.startswith("embedded:") or is_nearly_embedded(name):
         return _learned(find_embedded(name), tokenizer, device, dtype)
     if not is_ensemble(name):
         return _learned(name, tokenizer, device, dtype)
@@ -50,17 +52,29 @@ def as_ensemble(members: Sequence[Any], combine: Combination, k: float = 1.0) ->
     return SharedEnsemble(members[0], combine, k) if getattr(members[0], "num_members", 1) > 1 else members[0]
 
 
-def find_embedded(name: str) -> Path:
-    """The folder of "embedded:<world>".
+def find_embedded(name: str, others: Sequence[str] = ()) -> Path:
+    """The folder of "embedded:<world>"; `others` are words that the caller takes besides, for the error.
 
     Raises:
         ValueError: no such world.
     """
+    names = _embedded_names()
+    if name not in names:
+        known = [*others, *names]
+        meant = checks.hint(name, known, 0.8)
+        raise ValueError(f"model must be one of {known}, a folder or a hub name, got {name!r}{meant}")
+    return EMBEDDED / name.removeprefix("embedded:")
+
+
+def is_nearly_embedded(name: str) -> bool:
+    """Whether "embedded" was meant, with or without a world, and there is no folder of that name."""
+    named = ["embedded", *_embedded_names()]
+    return not Path(name).expanduser().is_dir() and (name == "embedded" or checks.close(name, named, 0.8) is not None)
+
+
+def _embedded_names() -> list[str]:
     worlds = sorted(p.name for p in EMBEDDED.iterdir() if p.is_dir()) if EMBEDDED.is_dir() else []
-    world = name.removeprefix("embedded:")
-    if world not in worlds:
-        raise ValueError(f"model must be one of {[f'embedded:{w}' for w in worlds]}, got {name!r}")
-    return EMBEDDED / world
+    return [f"embedded:{world}" for world in worlds]
 
 
 def trunk_of(model: str | Path) -> str | Path:
@@ -69,7 +83,10 @@ def trunk_of(model: str | Path) -> str | Path:
         from textgym.models.language_model import EMBEDDED_POLICY
 
         return EMBEDDED_POLICY
-    return find_embedded(str(model)) if str(model).startswith("embedded:") else model
+    if str(model).startswith("embedded:") or is_nearly_embedded(str(model)):
+        return find_embedded(str(model), ["embedded"])
+    find_model(model, "model")  # so that a model that is not there is what the error names
+    return model
 
 
 def is_ensemble(folder: str | Path) -> bool:

@@ -45,14 +45,18 @@ def serve(config: ServeConfig = ServeConfig()) -> None:
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise ImportError("serving envs needs a web server: pip install 'textgym[serve]'") from error
+    from textgym.models.places import find_model
     from textgym.serve.server import EnvServer
     from textgym.serve.sessions import Limits
 
+    if config.policy not in (None, "embedded"):
+        find_model(str(config.policy), "policy")  # one that is not there is said before anything is served
     limits = Limits(config.max_sessions, idle, config.request_seconds, body)
     server = EnvServer(offers, config.host, config.port, limits, config.threads, _policy(config))
     print(f"serving {', '.join(offers)} on {server.url}, Ctrl-C ends it", flush=True)
     if config.policy is not None:
-        print(f"serving {config.policy} on {server.url}/v1/chat/completions", flush=True)
+        told = f"serving {config.policy} on {server.url}/v1/chat/completions"
+        server.when_loaded(lambda: print(told, flush=True))
     server.run()
 
 

@@ -76,6 +76,11 @@ class EnvServer:
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None
 
+    def when_loaded(self, tell: Callable[[], None]) -> None:
+        """Calls back when envs and policy are loaded; never where that fails."""
+        loading: Future[Any] = self.app.state.loading
+        loading.add_done_callback(lambda done: None if done.cancelled() or done.exception() else tell())
+
     def run(self) -> None:
         """Serves until Ctrl-C. Raises what loading the envs raises."""
         loading: Future[Any] = self.app.state.loading

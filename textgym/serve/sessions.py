@@ -22,7 +22,7 @@ from gymnasium.error import ResetNeeded
 from textgym import checks
 from textgym.envs import ids
 from textgym.envs.arguments import WORLDS
-from textgym.envs.registration import ENV_IDS
+from textgym.envs.registration import ENV_IDS, require_id
 from textgym.rewards.combine import Ensemble, WeightedSum
 from textgym.rewards.simple import GoldReward
 from textgym.serve.wire import decode, encode
@@ -155,8 +155,7 @@ class Sessions:
         if not offers:
             raise ValueError(f"env must be at least one of {list(ENV_IDS)}, got none")
         for env_id in offers:
-            if env_id not in ENV_IDS:
-                raise ValueError(f"env must be one of {list(ENV_IDS)}, got {env_id!r:.80}")
+            require_id(env_id)
         self.offers = {env_id: dict(chosen) for env_id, chosen in offers.items()}
         self.limits = limits or Limits()
         self._sessions: dict[str, Session] = {}

@@ -103,8 +103,7 @@ def load_task(name: str, data: Any = None, split: Split = "train", data_seed: in
     """
     if name not in WORLDS:
         raise ValueError(f"name must be one of {list(WORLDS)}, got {name!r}")
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {list(SPLITS)}, got {split!r}")
+    checks.choice("split", split, SPLITS)
     if data is None:
         module, _, class_name = WORLDS[name].partition(":")
         return getattr(importlib.import_module(module), class_name)(split=split, data_seed=data_seed)
@@ -129,6 +128,8 @@ def parse_data(data: Any) -> DataOptions:
     """
     if isinstance(data, str) and not data.strip():
         raise ValueError("data must not be empty: give a file, a folder, a hub name, or leave it out")
+    if isinstance(data, str) and data.lstrip().startswith("[") and not Path(data).exists():
+        raise ValueError(f'data as JSON must be a dict of options, {{"path": …}}, got the list {data!r:.80}')
     if isinstance(data, str) and data.lstrip().startswith("{"):
         try:
             data = json.loads(data)
