@@ -625,16 +625,13 @@ def losses() -> dict[str, list[float]]:
 
 
 AIM = 0.99
-# A fact sheet read out in place of one turn falls short: its 0.3 is lost in 0.9725 of 2,000 examples by
-# `python benchmarks/damage.py --worlds dialogue`.
-MEASURED = {"copied prompt, one turn": 0.96}
 
 
 @pytest.mark.parametrize("name", [f"{name}, {where}" for name in MARGINS for where in ("one turn", "all turns")])
 def test_damage_costs(name: str) -> None:
     values = np.array(losses()[name])
     assert len(values) > 150
-    assert np.mean(values >= MARGINS[name.rpartition(",")[0]]) >= MEASURED.get(name, AIM)
+    assert np.mean(values >= MARGINS[name.rpartition(",")[0]]) >= AIM
 
 
 def test_habits_are_bad_and_systematic() -> None:
