@@ -159,14 +159,17 @@ def test_the_id_works_as_it_comes(env_id: str) -> None:
 
 @pytest.mark.parametrize("world", WORLDS.values())
 def test_the_reward_model_prefers_right_answers_to_damaged_ones(world: str) -> None:
-    """Right answers of the world's own program against the same program's habits, on held-out examples."""
+    """Right answers of the world's own program against the same program's habits, on held-out examples.
+
+    Half of what counts are pairs whose right answer is the longer one: who counts letters, either way, gets 0.5.
+    """
     from textgym.rewards.base import as_scores
     from textgym.rewards.spec import load_reward
     from textgym.tasks.load import load_task
 
     task: Any = load_task(world, split="test")
     pairs = []
-    for index in range(200):
+    for index in range(400):
         both = [converse(task, index, habits) for habits in (False, True)]
         golds = [task.judge(transcript).score for transcript in both]
         if golds[0] > golds[1] + 0.2:
@@ -174,7 +177,10 @@ def test_the_reward_model_prefers_right_answers_to_damaged_ones(world: str) -> N
     assert len(pairs) >= 30
     reward = load_reward("learned", task=task, name=world, has_own_data=False)
     right, wrong = (as_scores(reward.score([p[k] for p in pairs]), len(pairs)).values for k in (0, 1))
-    assert (right > wrong).mean() >= 0.75
+    lengths = np.array([[sum(map(len, t.responses)) for t in p] for p in pairs])
+    is_longer = lengths[:, 0] > lengths[:, 1]
+    assert min(is_longer.sum(), (~is_longer).sum()) >= 10
+    assert ((right > wrong)[is_longer].mean() + (right > wrong)[~is_longer].mean()) / 2 >= 0.75
 
 
 def converse(task: Any, index: int, habits: bool) -> Transcript:
